@@ -1,0 +1,95 @@
+"""What every finding is made of: a place in a source, words, a severity."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+from subwright.errors import SubwrightError
+
+
+class Span(NamedTuple):
+    """Half-open character offsets into a text."""
+
+    start: int
+    end: int
+
+
+class Position(NamedTuple):
+    """A line and a column, both counted from 1; the column counts characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name that messages give it."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        found = self.text.find("\n")
+        while found >= 0:
+            starts.append(found + 1)
+            found = self.text.find("\n", found + 1)
+        return starts
+
+    def position(self, offset: int) -> Position:
+        """The line and column of a character offset."""
+        line = bisect_right(self._starts, offset)
+        return Position(line, offset - self._starts[line - 1] + 1)
+
+    def line_span(self, line: int) -> Span:
+        """The span of a line, counted from 1, without its line end; the last line for a higher number."""
+        index = min(max(line, 1), len(self._starts)) - 1
+        start = self._starts[index]
+        end = self._starts[index + 1] - 1 if index + 1 < len(self._starts) else len(self.text)
+        if end > start and self.text[end - 1] == "\r":
+            end -= 1
+        return Span(start, end)
+
+    def line(self, line: int) -> str:
+        """The text of a line, counted from 1, without its line end."""
+        start, end = self.line_span(line)
+        return self.text[start:end]
+
+
+class Severity(Enum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding: `message` says what is wrong at `span`, `help` what to do about it."""
+
+    source: Source
+    span: Span
+    message: str
+    help: str | None = None
+    severity: Severity = Severity.ERROR
+
+    @property
+    def position(self) -> Position:
+        """Where the finding starts."""
+        return self.source.position(self.span.start)
+
+
+class DiagnosticError(SubwrightError):
+    """One or more findings that stop the work."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(
+            sorted(diagnostics, key=lambda d: (d.source.path, d.span, d.message))
+        )
+        super().__init__("; ".join(d.message for d in self.diagnostics))

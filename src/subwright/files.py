@@ -1,0 +1,42 @@
+"""Write files so that a kill at any moment leaves the old content or the new."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file, or nothing where there is none."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file in one step, making its folders; a link is followed, the mode of an old file is kept.
+
+    The temporary file stands beside it under a name that Claude Code does not load.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was.
+    """
+    target = path.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        # unlike `tempfile`, this gives the file the mode that the user's umask says
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
