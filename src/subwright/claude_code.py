@@ -1,0 +1,229 @@
+"""Claude Code's own rules for agent files, as data, of one version of the client."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+VERSION = "2.1.330"
+
+# What becomes of a value that a field does not take.
+Effect: TypeAlias = Literal[
+    "rejected",  # the file does not load, and only the debug log says so
+    "logged",  # the value is dropped, and only the debug log says so
+    "silent",  # the value is dropped, and nothing says so
+    "no-tools",  # the agent is left without any tool, and nothing says so
+]
+Kind: TypeAlias = Literal["text", "integer", "boolean", "list", "map"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of the frontmatter."""
+
+    name: str
+    kinds: tuple[Kind, ...]  # as YAML 1.2 reads them, where `yes` and `on` are text
+    bad: Effect
+    values: tuple[str, ...] = ()  # the texts that are taken, where not every one is
+    minimum: int | None = None
+    required: bool = False
+    any_case: bool = False
+    documented: bool = True
+    in_plugin: bool = True  # False: ignored for an agent that a plugin brings
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+MODEL_ALIASES = ("sonnet", "opus", "haiku", "fable", "inherit", "opusplan", "best", "default")
+MODEL_SUFFIXES = ("[1m]",)
+COLORS = ("red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan")
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+PERMISSION_MODES = (  # `manual` is another word for `default`
+    "acceptEdits",
+    "auto",
+    "bypassPermissions",
+    "default",
+    "dontAsk",
+    "plan",
+    "manual",
+)
+CACHE_TTLS = ("5m", "1h")
+
+FIELDS = {
+    field.name: field
+    for field in (
+        Field("name", ("text",), "rejected", required=True),  # silently when missing or empty
+        Field("description", ("text",), "rejected", required=True),
+        Field("tools", ("text", "list"), "no-tools"),
+        Field("disallowedTools", ("text", "list"), "silent"),
+        Field("model", ("text",), "silent"),  # but any text is passed on to the API
+        Field("permissionMode", ("text",), "logged", PERMISSION_MODES, in_plugin=False),
+        Field("maxTurns", ("integer",), "logged", minimum=1),
+        Field("effort", ("text", "integer"), "logged", (*EFFORTS, "med"), any_case=True),
+        Field("isolation", ("text",), "logged", ("worktree", "remote")),
+        Field("memory", ("text",), "logged", ("user", "project", "local")),
+        Field("background", ("boolean", "text"), "logged", ("true", "false")),
+        Field("omitClaudeMd", ("boolean",), "silent"),
+        Field("color", ("text",), "silent", COLORS),
+        Field("skills", ("text", "list"), "silent"),
+        Field("initialPrompt", ("text",), "silent", in_plugin=False),
+        Field("mcpServers", ("list",), "silent", in_plugin=False),
+        Field("hooks", ("map",), "rejected", in_plugin=False),
+        Field("autoCompactWindow", ("integer",), "logged", minimum=100_000),
+        Field("experimental", ("map",), "silent"),
+        Field("observer", ("text",), "silent", documented=False, in_plugin=False),
+        Field("observerMessage", ("text",), "silent", documented=False, in_plugin=False),
+        Field("observeSubagents", ("boolean",), "silent", documented=False, in_plugin=False),
+        Field("observeToolResults", ("boolean",), "silent", documented=False, in_plugin=False),
+    )
+}
+
+MAX_BYTES = 1_048_576  # a longer file is skipped
+MAX_NAME = 256  # in UTF-16 units, as JavaScript counts
+WARN_TOKENS = 15_000  # of all `name: description` together; a warning, nothing is cut
+SUFFIX = ".md"  # in lower case; the folders are read recursively
+BUILT_IN_AGENTS = ("claude", "Explore", "general-purpose", "Plan", "statusline-setup")
+
+# An unquoted one-line value with one of these is quoted, once, when the YAML does not parse.
+QUOTED_ON_RETRY = ("{", "}", "[", "]", "*", "&", "#", "!", "|", ">", "%", "@", "`", ": ")
+
+TOOLS = _words(
+    """
+    Agent Artifact AskUserQuestion Bash ClaudeDesign CronCreate CronDelete CronList Edit
+    EndConversation EnterPlanMode EnterWorktree ExitPlanMode ExitWorktree Glob Grep ListAgents
+    ListMcpResourcesTool LSP Monitor NotebookEdit OfferChromeSetup PowerShell Projects
+    propose_skills PushNotification Read ReadMcpResourceDirTool ReadMcpResourceTool
+    ReadNotifications RemoteTrigger ReportFindings ScheduleWakeup SendFeedback SendMessage
+    SendUserFile SendUserMessage SetGoal ShareOnboardingGuide ShowOnboardingRolePicker Skill
+    SubagentHandback TaskCreate TaskGet TaskList TaskStop TaskUpdate TodoWrite ToolSearch
+    WaitForMcpServers WebFetch WebSearch Workflow Write
+    """
+)
+ALIASES = {  # old names that still resolve
+    "Task": "Agent",
+    "KillShell": "TaskStop",
+    "KillBash": "TaskStop",
+    "ListPeers": "ListAgents",
+    "Brief": "SendUserMessage",
+    "ListMcpResources": "ListMcpResourcesTool",
+    "ReadMcpResource": "ReadMcpResourceTool",
+    "ReadMcpResourceDir": "ReadMcpResourceDirTool",
+    "ProposeGoal": "SetGoal",
+}
+RETIRED_TOOLS = _words(  # dropped without a word
+    """
+    MultiEdit LS NotebookRead BashOutput BashOutputTool AgentOutput AgentOutputTool TaskOutput
+    TeamCreate TeamDelete Frame FrameRead SuggestBackgroundPR AutofixPr
+    """
+)
+NEVER_IN_SUBAGENTS = _words(  # ExitPlanMode is, where permissionMode is plan
+    """
+    AskUserQuestion EndConversation EnterPlanMode ExitPlanMode ScheduleWakeup WaitForMcpServers
+    Workflow
+    """
+)
+OFF_BY_DEFAULT = frozenset({"TodoWrite"})
+NOT_BESIDE_BASH = frozenset({"Glob", "Grep"})  # on Linux, and there only when they are listed
+MEMORY_TOOLS = ("Read", "Write", "Edit")  # what `memory` adds to a `tools` list
+
+HOOK_EVENTS = _words(
+    """
+    PreToolUse PostToolUse PostToolUseFailure PostToolBatch Notification UserPromptSubmit
+    UserPromptExpansion SessionStart SessionEnd Stop StopFailure SubagentStart SubagentStop
+    PreCompact PostCompact PreModelSwitch PostModelSwitch PermissionRequest PermissionDenied Setup
+    TeammateIdle TaskCreated TaskCompleted Elicitation ElicitationResult ConfigChange WorktreeCreate
+    WorktreeRemove InstructionsLoaded CwdChanged FileChanged DirectoryAdded MessageDisplay
+    """
+)
+GUARDING_EVENTS = frozenset({"PreToolUse", "PermissionRequest"})  # a bad entry stops the agent
+HOOK_TYPES = {  # and the keys that each must have
+    "command": ("command",),
+    "http": ("url",),
+    "mcp_tool": ("server", "tool"),
+    "prompt": ("prompt",),
+    "agent": ("prompt",),
+}
+
+SERENA_VERSION = "2.1.0"
+SERENA_COMMAND = (
+    "serena start-mcp-server --context claude-code --project-from-cwd --agent-interface tools"
+)
+SERENA_TOOLS = _words(  # without `--agent-interface tools` only the last of these is served
+    """
+    replace_content replace_in_files replace_symbol_body insert_after_symbol insert_before_symbol
+    get_symbols_overview find_symbol find_referencing_symbols find_implementations find_declaration
+    get_diagnostics_for_file rename_symbol safe_delete_symbol write_memory read_memory list_memories
+    delete_memory rename_memory edit_memory onboarding initial_instructions
+    """
+)
+SERENA_RETIRED = (  # gone since 1.x; a `*` stands for any ending
+    "replace_regex",
+    "think_about_*",
+    "switch_modes",
+    "summarize_changes",
+    "check_onboarding_performed",
+    "prepare_for_new_conversation",
+)
+
+# What JavaScript's `trim` takes away, which is not what Python's `strip` does.
+_BLANKS = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+def name_problem(name: str) -> str | None:
+    """What keeps an agent of this name from loading, or None."""
+    if not name:
+        return "is empty"
+    if len(name.encode("utf-16-le", "surrogatepass")) // 2 > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    if name.startswith("-"):
+        return "starts with `-`"
+    if ":" in unicodedata.normalize("NFKC", name):
+        return "contains `:`" if ":" in name else "contains a letter that stands for `:`"
+    return None
+
+
+def description_read(description: str) -> str:
+    """A description as the client keeps it: a backslash and an n become a line end."""
+    return description.replace("\\n", "\n")
+
+
+def model_read(model: str) -> str | None:
+    """A model as the client keeps it, or None where it ignores the value."""
+    model = model.strip(_BLANKS)
+    return "inherit" if model.lower() == "inherit" else model or None
+
+
+def split_tools(value: str) -> list[str]:
+    """The entries of a tools string.
+
+    Commas and spaces separate outside parentheses; tabs and line ends do not; parentheses do not
+    nest, and one that is not closed swallows the rest.
+    """
+    entries = re.findall(r"(?:\([^)]*(?:\)|\Z)|[^, (])+", value)
+    return [entry for entry in (found.strip(_BLANKS) for found in entries) if entry]
+
+
+def asked_tools(value: object) -> list[str] | None:
+    """The entries of a `tools` value; None where they include `*`, which asks for all."""
+    texts = value if isinstance(value, list) else [value]
+    entries = [entry for text in texts if isinstance(text, str) for entry in split_tools(text)]
+    return None if "*" in entries else entries
+
+
+def bare_tool(entry: str) -> str:
+    """An entry without its specifier: `Bash` for `Bash(git:*)`; the entry where there is none."""
+    found = re.fullmatch(r"([^(]+)(?<!\\)\(.*(?<!\\)\)", entry, re.DOTALL)
+    return found[1] if found else entry
+
+
+def mcp_server(entry: str) -> str | None:
+    """The server of an MCP entry: `serena` for `mcp__serena__find_symbol` and `mcp__serena`."""
+    found = re.fullmatch(r"mcp__(.+?)(?:__.*)?", bare_tool(entry))
+    return found[1] if found else None

@@ -1,0 +1,56 @@
+"""What several test files need of the programs that they ask."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pytest
+
+from subwright import client
+
+ROOT = Path(__file__).resolve().parents[1]
+LOADER = ROOT / "tests/data/loader"
+SERENA = {"serena": [sys.executable, str(ROOT / "tests/stub_mcp.py")]}
+
+Found = TypeVar("Found")
+
+
+class Loaded(NamedTuple):
+    """What the client has of one agent text."""
+
+    loaded: bool
+    name: str | None
+    description: str | None
+
+
+def require(found: Found | None, what: str) -> Found:
+    """What was found; otherwise skip the test, or fail it where SUBWRIGHT_REQUIRE_ALL is 1."""
+    if found is None:
+        if os.environ.get("SUBWRIGHT_REQUIRE_ALL") == "1":
+            pytest.fail(f"{what} is missing, and SUBWRIGHT_REQUIRE_ALL is set")
+        pytest.skip(f"{what} is missing")
+    return found
+
+
+@cache
+def claude() -> Path:
+    """The client of the `client` extra."""
+    return require(client.find(), "the client (`pip install '.[client]'`)")
+
+
+def load(texts: Iterable[str | bytes]) -> list[Loaded]:
+    """Let the client load agent texts, all in one start; a name that occurs twice costs another each."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for index, text in enumerate(texts):
+            file = Path(folder, f"{index}.md")
+            file.write_bytes(text if isinstance(text, bytes) else text.encode())
+            files.append(file)
+        verdicts = client.ask(claude(), files)
+    return [Loaded(found.loaded, found.name, found.description) for found in verdicts]
