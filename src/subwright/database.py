@@ -1,0 +1,337 @@
+"""The fact files: databases, their release series, drivers, error codes and features."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from subwright.errors import SubwrightError, did_you_mean
+
+_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+# MariaDB before 11 announces itself to old clients as MySQL 5.5.5
+_MARIADB_PREFIX = re.compile(r"^5\.5\.5-(?=\d)")
+
+
+class VersionError(SubwrightError):
+    """A version that no series of the database stands for."""
+
+
+class FactError(SubwrightError):
+    """A fact that no file has, or a fact file that is wrong."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A release series; dates are ISO 8601, empty when unknown or none is announced.
+
+    `server` says that a real server of the series can be had from package registries.
+    """
+
+    version: str
+    released: str = ""
+    eol: str = ""
+    estimated: bool = False
+    lts: bool = False
+    server: bool = False
+    source: str = ""
+
+    def is_eol(self, day: date) -> bool:
+        """Whether support has ended by that day."""
+        return bool(self.eol) and self.eol <= day.isoformat()
+
+
+@dataclass(frozen=True)
+class Driver:
+    """An asynchronous driver: its SQLAlchemy dialect, a sample URL and the pip requirement that installs it."""
+
+    name: str
+    dialect: str
+    url: str
+    requires: str
+    newest: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """The default isolation level and those that SQLAlchemy accepts."""
+
+    default: str
+    levels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What bounds a connection pool: the server's default limit of connections, its idle time-out in seconds."""
+
+    max_connections: int | None = None
+    idle_timeout: int | None = None
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class ErrorCode:
+    """The code that the engine reports and the SQLAlchemy exception it arrives as."""
+
+    code: str
+    exception: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Something that a database has from a version on, until a version, or never.
+
+    `check` is the SQL that shows it after `setup`, outside of a transaction where `autocommit` says so; `expect` is
+    its result, `value` a pattern for the last value, `before` the result on older versions. `basis` is `live` where
+    the first version was seen by running it on both sides, else `documented` in `source`.
+    """
+
+    claim: str
+    since: str = ""
+    removed: str = ""
+    absent: bool = False
+    basis: str = ""
+    source: str = ""
+    seen: Mapping[str, Any] = field(default_factory=dict)
+    setup: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+    expect: str = "ok"
+    value: str = ""
+    before: str = ""
+    autocommit: bool = False
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database with everything its fact file says."""
+
+    name: str
+    title: str
+    aliases: tuple[str, ...]
+    as_of: str
+    version_parts: int
+    mapping: str
+    words: tuple[str, ...]
+    series: tuple[Series, ...]
+    drivers: tuple[Driver, ...]
+    isolation: Isolation
+    pool: Pool
+    errors: Mapping[str, ErrorCode]
+    features: Mapping[str, Feature]
+
+    @property
+    def default_series(self) -> Series:
+        """The newest long-term series in support that a server can be had of."""
+        day = date.fromisoformat(self.as_of)
+        good = [s for s in self.series if s.lts and s.server and not s.is_eol(day)]
+        return (good or list(self.series))[-1]
+
+    def find_series(self, version: str, others: Iterable[Database] = ()) -> Series:
+        """The series of a version as people write it or as the server prints it.
+
+        `17`, `17.4`, `10.11.6-MariaDB` and what `SELECT version()` answers are understood.
+
+        Args:
+            version: the text.
+            others: the other databases, to tell their versions from a wrong one.
+
+        Raises:
+            VersionError: no series stands for it.
+        """
+        text = _MARIADB_PREFIX.sub("", version.strip())
+        for other in others:
+            if other.name != self.name and any(
+                word in text.lower() for word in (other.name, other.title.lower())
+            ):
+                raise VersionError(
+                    f"`{version}` is a version of {other.title}, not of {self.title}",
+                    help=f"use `--database {other.name}`",
+                )
+        found = _NUMBERS.search(text)
+        if found is None:
+            raise VersionError(f"`{version}` is no version of {self.title}", help=self._choices())
+        wanted = numbers(found[0])
+        if found[0].count(".") + 1 < self.version_parts:
+            fitting = [s.version for s in self.series if numbers(s.version)[0] == wanted[0]]
+            if fitting:
+                raise VersionError(
+                    f"`{version}` does not name one series of {self.title}",
+                    help=f"choose from {_listing(fitting)}",
+                )
+        elif self.mapping == "step":
+            below = [s for s in self.series if numbers(s.version) <= wanted]
+            if below and wanted[0] == numbers(below[-1].version)[0]:
+                return below[-1]
+        else:
+            for series in self.series:
+                if self._named_by(series, wanted):
+                    return series
+        raise self._no_series(version, wanted, others)
+
+    def _named_by(self, series: Series, wanted: tuple[int, ...]) -> bool:
+        return numbers(series.version)[: self.version_parts] == wanted[: self.version_parts]
+
+    def _no_series(
+        self, version: str, wanted: tuple[int, ...], others: Iterable[Database]
+    ) -> VersionError:
+        for other in others:
+            if other.name != self.name and any(other._named_by(s, wanted) for s in other.series):
+                return VersionError(
+                    f"{self.title} has no version {version}",
+                    help=f"{other.title} has: use `--database {other.name}`; or {self._choices()}",
+                )
+        oldest, newest = self.series[0], self.series[-1]
+        if wanted < numbers(oldest.version):
+            problem = f"{self.title} {version} is older than all series that subwright knows"
+            return VersionError(problem, help=f"the oldest is {oldest.version}; {self._choices()}")
+        if wanted > numbers(newest.version):
+            problem = f"{self.title} {version} is newer than all series that subwright knows"
+            return VersionError(problem, help=f"the newest is {newest.version}; {self._choices()}")
+        return VersionError(
+            f"{self.title} {version} belongs to no long-term series", help=self._choices()
+        )
+
+    def _choices(self) -> str:
+        return f"choose from {_listing(s.version for s in self.series)}"
+
+    def at(self, version: str, driver: str | None = None, known: Iterable[str] = ()) -> Stack:
+        """The database as a template sees it: at a version, with a driver, the first one by default.
+
+        Args:
+            version: a series.
+            driver: the name of one of the drivers.
+            known: feature ids of all databases, which `has` may ask for.
+        """
+        series = next(s for s in self.series if s.version == version)
+        chosen = next((d for d in self.drivers if d.name == driver), self.drivers[0])
+        return Stack(self, series, chosen, frozenset(known) | set(self.features))
+
+
+class Stack:
+    """What a template reads as `database`: the facts with the version applied."""
+
+    def __init__(
+        self, database: Database, series: Series, driver: Driver, known: frozenset[str]
+    ) -> None:
+        self._database = database
+        self._series = series
+        self._known = known
+        self.name = database.name
+        self.title = database.title
+        self.version = series.version
+        self.released = series.released
+        self.eol = series.eol
+        self.eol_estimated = series.estimated
+        # by the day of the facts, not today's, so that the same template always renders to the same bytes
+        self.is_eol = series.is_eol(date.fromisoformat(database.as_of))
+        self.driver = driver
+        self.isolation = database.isolation
+        self.pool = database.pool
+
+    def at_least(self, version: str) -> bool:
+        """Whether this series is that version's or a later one: 8.0 counts as at least 8.0.19."""
+        parts = self._database.version_parts
+        return numbers(self.version)[:parts] >= numbers(version)[:parts]
+
+    def has(self, feature: str) -> bool:
+        """Whether the database has a feature at this version.
+
+        Raises:
+            FactError: no fact file knows the feature.
+        """
+        found = self._database.features.get(feature)
+        if found is None:
+            if feature in self._known:
+                return False
+            raise FactError(f"unknown feature `{feature}`", help=did_you_mean(feature, self._known))
+        if found.absent or (found.since and not self.at_least(found.since)):
+            return False
+        return not (found.removed and self.at_least(found.removed))
+
+    def error(self, name: str) -> str:
+        """The code that this database reports for an error.
+
+        Raises:
+            FactError: the fact file has no such error.
+        """
+        found = self._database.errors.get(name)
+        if found is None:
+            raise FactError(
+                f"{self.title} has no error `{name}`",
+                help=did_you_mean(name, self._database.errors),
+            )
+        return found.code
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version as four numbers, so that 10 comes after 9 and `3.45` equals `3.45.0`."""
+    parts = [int(part) for part in version.split(".")][:4]
+    return (*parts, *[0] * (4 - len(parts)))
+
+
+def find_database(name: str, databases: Mapping[str, Database]) -> Database | None:
+    """The database of that name or alias, whatever its case."""
+    wanted = name.strip().lower()
+    for database in databases.values():
+        if wanted in (database.name, *database.aliases):
+            return database
+    return None
+
+
+@cache
+def load(folder: Path) -> Mapping[str, Database]:
+    """All databases of a folder of fact files, by name; empty when there is no such folder.
+
+    Raises:
+        FactError: a file that does not have the form.
+    """
+    files = sorted(folder.glob("*.yaml"))
+    return {database.name: database for database in map(_read, files)}
+
+
+def _read(path: Path) -> Database:
+    from subwright.diagnostic import Source
+    from subwright.spec import compose, construct
+
+    source = Source(str(path), path.read_text(encoding="utf-8"))
+    node = compose(source)
+    data = construct(node) if node is not None else None
+    if not isinstance(data, dict):
+        raise FactError(f"{path}: a fact file is a mapping")
+    try:
+        return Database(
+            name=data["name"],
+            title=data["title"],
+            aliases=tuple(data.get("aliases", ())),
+            as_of=data["as_of"],
+            version_parts=data["version_parts"],
+            mapping=data.get("mapping", "exact"),
+            words=tuple(data.get("words", ())),
+            series=tuple(Series(**entry) for entry in data["series"]),
+            drivers=tuple(Driver(**entry) for entry in data.get("drivers", ())),
+            isolation=Isolation(data["isolation"]["default"], tuple(data["isolation"]["levels"])),
+            pool=Pool(**data.get("pool", {})),
+            errors={key: ErrorCode(**entry) for key, entry in data.get("errors", {}).items()},
+            features={key: _feature(entry) for key, entry in data.get("features", {}).items()},
+        )
+    except KeyError as error:
+        raise FactError(f"{path}: `{error.args[0]}` is missing") from None
+    except (TypeError, AttributeError) as error:
+        raise FactError(f"{path}: {error}") from None
+
+
+def _feature(entry: Mapping[str, Any]) -> Feature:
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
+    }
+    return Feature(**values)
+
+
+def _listing(words: Iterable[str]) -> str:
+    return ", ".join(words)
