@@ -1,0 +1,27 @@
+"""Templates: agents written once and rendered for one stack each."""
+
+from subwright.template.source import (
+    ORIGIN,
+    Library,
+    Rendered,
+    Template,
+    TemplateError,
+    Variant,
+    load,
+    load_all,
+)
+from subwright.template.variables import Value, Variable, VariableError
+
+__all__ = [
+    "ORIGIN",
+    "Library",
+    "Rendered",
+    "Template",
+    "TemplateError",
+    "Value",
+    "Variable",
+    "VariableError",
+    "Variant",
+    "load",
+    "load_all",
+]

@@ -1,0 +1,446 @@
+"""What can be said of a template without rendering it, in every branch and every included file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from subwright.database import Database, Stack
+from subwright.diagnostic import Diagnostic, Source, Span
+from subwright.errors import did_you_mean
+from subwright.template.syntax import constructs, near_misses
+from subwright.template.variables import Variable
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, TemplateSyntaxError, nodes
+
+_KEYWORD = re.compile(r"<%[+-]?\s+(\w+)")
+_VERSION = re.compile(r"\d+(\.\d+)*")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A text that Jinja compiles: the whole `source`, or a part of it with newlines before it so that lines agree."""
+
+    source: Source
+    text: str
+
+
+@dataclass
+class _Mentions:
+    """Which choices of a variable the branches name, and whether an `else` stands for all others."""
+
+    choices: set[str] = field(default_factory=set)
+    rest: bool = False
+
+
+def check(
+    env: Environment,
+    pieces: Iterable[Piece],
+    sources: Mapping[str, Source],
+    variables: Mapping[str, Variable],
+    databases: Mapping[str, Database],
+    stack: Stack | None,
+) -> list[Diagnostic]:
+    """All that is wrong with a template.
+
+    Args:
+        env: its environment.
+        pieces: the body and the templated strings of the frontmatter.
+        sources: what has been loaded, by name; included files are added to it.
+        variables: what the template declares.
+        databases: the fact files, whose ids are known.
+        stack: one database as a sample of what `database` offers, if the template has one.
+    """
+    trees: list[tuple[Source, nodes.Template]] = []
+    problems: list[Diagnostic] = []
+    queue = list(pieces)
+    included: set[str] = set()
+    while queue:
+        piece = queue.pop(0)
+        tree = _parse(env, piece, problems)
+        if tree is None:
+            continue
+        trees.append((piece.source, tree))
+        for name, line in _references(tree):
+            if name not in included:
+                included.add(name)
+                found = _include(env, sources, piece.source, name, line, problems)
+                if found:
+                    queue.append(found)
+    if problems:
+        return problems  # half a template would only give false findings
+    checks = _Checks(env, trees, variables, databases, stack)
+    return list(checks.findings())
+
+
+def syntax_error(env: Environment, piece: Piece, error: TemplateSyntaxError) -> Diagnostic:
+    """A syntax error of Jinja's as a finding at the construct that it is about."""
+    message = (error.message or "syntax error").rstrip(".")
+    message = message[:1].lower() + message[1:]
+    if message.startswith("unexpected end of template"):
+        opened = _unclosed(piece.text)
+        if opened:
+            line = piece.text.count("\n", 0, opened.start) + 1
+            word = _word(piece.text[slice(*opened)])
+            return Diagnostic(
+                piece.source,
+                _find(piece.source, line, re.escape(piece.text[slice(*opened)].split("\n")[0])),
+                f"`{word}` is never closed",
+                f"close it with `<% end{word} %>`",
+            )
+    line = error.lineno
+    named = re.search(r"(?:filter|test) named '(\w+)'|unknown tag '(\w+)'", message)
+    if named:
+        return Diagnostic(
+            piece.source,
+            _find(piece.source, line, rf"\b{named[1] or named[2]}\b"),
+            message.replace("'", "`"),
+            did_you_mean(named[1], [*env.filters, *env.tests]) if named[1] else None,
+        )
+    at = _failing(env, piece.text, line)
+    return Diagnostic(piece.source, _find(piece.source, line, at), message.replace("'", "`"))
+
+
+def _parse(env: Environment, piece: Piece, problems: list[Diagnostic]) -> nodes.Template | None:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        tree = env.parse(piece.text, name=piece.source.path)
+        # a filter or test that does not exist shows only when code is made of the tree
+        env.compile(piece.text, name=piece.source.path)
+    except TemplateSyntaxError as error:
+        problems.append(syntax_error(env, piece, error))
+        return None
+    except RecursionError:
+        problems.append(Diagnostic(piece.source, Span(0, 0), "the template is nested too deeply"))
+        return None
+    return tree
+
+
+def _references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
+    """The names of included files that stand in the text, each with the line that names it."""
+    from jinja2 import nodes
+
+    for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
+        named: nodes.Node = vars(node)["template"]
+        listed = named.items if isinstance(named, nodes.Tuple | nodes.List) else [named]
+        for item in listed:
+            if isinstance(item, nodes.Const) and isinstance(item.value, str):
+                yield item.value, node.lineno
+
+
+def _include(
+    env: Environment,
+    sources: Mapping[str, Source],
+    source: Source,
+    name: str,
+    line: int,
+    problems: list[Diagnostic],
+) -> Piece | None:
+    from jinja2 import TemplateNotFound
+
+    assert env.loader is not None
+    try:
+        text, _, _ = env.loader.get_source(env, name)
+    except TemplateNotFound:
+        where = _find(source, line, re.escape(name))
+        message = f"`{name}` is neither in the template folder nor in its `partials`"
+        problems.append(Diagnostic(source, where, message, "name a file there, without `..`"))
+        return None
+    return Piece(sources[name], text)
+
+
+class _Checks:
+    """The checks over all syntax trees of a template."""
+
+    def __init__(
+        self,
+        env: Environment,
+        trees: list[tuple[Source, nodes.Template]],
+        variables: Mapping[str, Variable],
+        databases: Mapping[str, Database],
+        stack: Stack | None,
+    ) -> None:
+        self.env = env
+        self.trees = trees
+        self.variables = variables
+        self.databases = databases
+        self.stack = stack
+        self.main = trees[0][0]
+        self.mentions = {name: _Mentions() for name in variables}
+        self.defined = set(variables) | ({"database"} if stack else set())
+        for _, tree in trees:
+            self.defined |= _stored(tree)
+
+    def findings(self) -> Iterator[Diagnostic]:
+        seen: set[str] = set()
+        for source, tree in self.trees:
+            if source.path not in seen:
+                seen.add(source.path)
+                start = 0 if source is not self.main else source.text.find("---", 3)
+                yield from near_misses(source, Span(start, len(source.text)), self.defined)
+            yield from self._undefined(source, tree)
+            if self.stack:
+                yield from self._facts(source, tree, self.stack)
+            yield from self._choices(source, tree)
+        yield from self._unused()
+        yield from self._unmentioned()
+
+    def _undefined(self, source: Source, tree: nodes.Template) -> Iterator[Diagnostic]:
+        from jinja2 import meta, nodes
+
+        missing = meta.find_undeclared_variables(tree) - self.defined - set(self.env.globals)
+        for node in tree.find_all(nodes.Name):
+            if node.name in missing:
+                missing.discard(node.name)
+                where = _find(source, node.lineno, rf"\b{re.escape(node.name)}\b")
+                advice = did_you_mean(node.name, sorted(self.defined))
+                yield Diagnostic(
+                    source,
+                    where,
+                    f"`{node.name}` is not defined",
+                    advice
+                    or "declare it under `template.variables`; wrap what is text in `<% raw %>`",
+                )
+
+    def _facts(self, source: Source, tree: nodes.Template, stack: Stack) -> Iterator[Diagnostic]:
+        from jinja2 import nodes
+
+        for node in tree.find_all(nodes.Getattr):
+            owner = self._resolve(node.node, stack)
+            if owner is None or isinstance(owner, str | int | bool) or callable(owner):
+                continue
+            known = _public(owner)
+            if node.attr not in known:
+                where = _find(source, node.lineno, rf"\.{re.escape(node.attr)}\b", skip=1)
+                advice = did_you_mean(node.attr, known) or "it has " + ", ".join(sorted(known))
+                yield Diagnostic(source, where, f"`database` has no fact `{node.attr}`", advice)
+        for output in tree.find_all(nodes.Output):
+            for child in output.nodes:
+                value = self._resolve(child, stack)
+                if value is not None and not isinstance(value, str | int):
+                    where = _find(source, child.lineno, r"\bdatabase\b")
+                    meant = did_you_mean("database", self.variables) if value is stack else None
+                    yield Diagnostic(
+                        source, where, "a record is not text", meant or "name one of its fields"
+                    )
+        for call in tree.find_all(nodes.Call):
+            if (
+                isinstance(call.node, nodes.Getattr)
+                and self._resolve(call.node.node, stack) is stack
+                and len(call.args) == 1
+                and isinstance(call.args[0], nodes.Const)
+            ):
+                yield from self._argument(source, call.node.attr, call.args[0])
+
+    def _argument(self, source: Source, method: str, argument: nodes.Const) -> Iterator[Diagnostic]:
+        value = str(argument.value)
+        where = _find(source, argument.lineno, rf"(?<=[\"']){re.escape(value)}(?=[\"'])")
+        if method == "has":
+            known = {name for database in self.databases.values() for name in database.features}
+            if value not in known:
+                yield Diagnostic(
+                    source, where, f"unknown feature `{value}`", did_you_mean(value, known)
+                )
+        elif method == "error":
+            known = {name for database in self.databases.values() for name in database.errors}
+            if value not in known:
+                yield Diagnostic(
+                    source, where, f"unknown error `{value}`", did_you_mean(value, known)
+                )
+        elif method == "at_least" and not _VERSION.fullmatch(value):
+            yield Diagnostic(source, where, f"`{value}` is no version")
+
+    def _resolve(self, node: nodes.Node, stack: Stack) -> Any:
+        from jinja2 import nodes
+
+        if isinstance(node, nodes.Name):
+            return stack if node.name == "database" else None
+        if isinstance(node, nodes.Getattr):
+            owner = self._resolve(node.node, stack)
+            return getattr(owner, node.attr, None) if owner is not None else None
+        return None
+
+    def _choices(self, source: Source, tree: nodes.Template) -> Iterator[Diagnostic]:
+        from jinja2 import nodes
+
+        for compare in tree.find_all(nodes.Compare):
+            if len(compare.ops) != 1:
+                continue
+            for one, other in (
+                (compare.expr, compare.ops[0].expr),
+                (compare.ops[0].expr, compare.expr),
+            ):
+                variable = self._choosing(one)
+                if variable:
+                    mentions = self.mentions[variable.name]
+                    mentions.rest |= compare.ops[0].op in ("ne", "notin")
+                    yield from self._mention(source, variable, _constants(other))
+        for item in tree.find_all(nodes.Getitem):
+            variable = self._choosing(item.arg)
+            if variable and isinstance(item.node, nodes.Dict):
+                keys = [pair.key for pair in item.node.items]
+                yield from self._mention(
+                    source, variable, [k for key in keys for k in _constants(key)]
+                )
+        for branch in tree.find_all((nodes.If, nodes.CondExpr)):
+            if isinstance(branch, nodes.If):
+                otherwise = bool(branch.else_)
+                tests = [branch.test, *(elif_.test for elif_ in branch.elif_)]
+            else:
+                assert isinstance(branch, nodes.CondExpr)
+                otherwise, tests = branch.expr2 is not None, [branch.test]
+            if otherwise:
+                for test in tests:
+                    for name in _names(test):
+                        if name in self.mentions:
+                            self.mentions[name].rest = True
+
+    def _choosing(self, node: nodes.Node) -> Variable | None:
+        from jinja2 import nodes
+
+        if isinstance(node, nodes.Name):
+            variable = self.variables.get(node.name)
+            return variable if variable and variable.choices else None
+        if (
+            isinstance(node, nodes.Getattr)
+            and node.attr == "name"
+            and isinstance(node.node, nodes.Name)
+            and node.node.name == "database"
+        ):
+            return next((v for v in self.variables.values() if v.type == "database"), None)
+        return None
+
+    def _mention(
+        self, source: Source, variable: Variable, constants: Iterable[tuple[str, int]]
+    ) -> Iterator[Diagnostic]:
+        for value, line in constants:
+            self.mentions[variable.name].choices.add(value)
+            if value not in variable.choices:
+                where = _find(source, line, rf"(?<=[\"']){re.escape(value)}(?=[\"'])")
+                listing = "choices are " + ", ".join(variable.choices)
+                yield Diagnostic(
+                    source,
+                    where,
+                    f"`{value}` is no choice of `{variable.name}`",
+                    did_you_mean(value, variable.choices) or listing,
+                )
+
+    def _unused(self) -> Iterator[Diagnostic]:
+        from jinja2 import nodes
+
+        used = {name for _, tree in self.trees for name in _names(tree)}
+        for variable in self.variables.values():
+            if variable.when:
+                expression = self.env.parse(f"<% if {variable.when} %><% endif %>")
+                used |= {name.name for name in expression.find_all(nodes.Name)}
+        for variable in self.variables.values():
+            by_facts = variable.type in ("database", "version", "driver") and "database" in used
+            if variable.name not in used and not by_facts:
+                yield Diagnostic(
+                    self.main,
+                    variable.span,
+                    f"variable `{variable.name}` is never used",
+                    f"write `<<{variable.name}>>` where it belongs, or take it away",
+                )
+
+    def _unmentioned(self) -> Iterator[Diagnostic]:
+        for variable in self.variables.values():
+            mentions = self.mentions[variable.name]
+            # the text outside of all branches is for the default
+            left = [
+                c for c in variable.choices if c not in mentions.choices and c != variable.default
+            ]
+            if mentions.choices & set(variable.choices) and left and not mentions.rest:
+                listing = " and ".join(f"`{choice}`" for choice in left)
+                yield Diagnostic(
+                    self.main,
+                    variable.span,
+                    f"no branch mentions {listing} of `{variable.name}`, though its other choices are",
+                    "add a branch or an `else`, or take the choice away",
+                )
+
+
+def _find(source: Source, line: int, pattern: str, skip: int = 0) -> Span:
+    """The first place on a line that a pattern matches, or the line's text where there is none."""
+    start, end = source.line_span(line)
+    found = re.compile(pattern).search(source.text[start:end])
+    if found:
+        return Span(start + found.start() + skip, start + found.end())
+    text = source.text[start:end]
+    return Span(start + len(text) - len(text.lstrip()), max(end, start))
+
+
+def _failing(env: Environment, text: str, line: int) -> str:
+    """A pattern for the construct on a line that is the first to break the parsing."""
+    from jinja2 import TemplateSyntaxError
+
+    last = ""
+    for construct in constructs(text):
+        first = text.count("\n", 0, construct.span.start) + 1
+        if first > line:
+            break
+        if text.count("\n", 0, construct.span.end) + 1 < line:
+            continue
+        last = re.escape(text[slice(*construct.span)].split("\n")[0])
+        try:
+            env.parse(text[: construct.span.end])
+        except TemplateSyntaxError as error:
+            if not (error.message or "").startswith("Unexpected end of template"):
+                return last
+    return last
+
+
+def _unclosed(text: str) -> Span | None:
+    """The span of the innermost statement that opens a block and has no end."""
+    stack: list[Span] = []
+    for construct in constructs(text):
+        if construct.kind == "statement":
+            statement = text[slice(*construct.span)]
+            word = _word(statement)
+            if word in ("if", "for", "macro", "call", "filter", "with", "block") or (
+                word == "set" and "=" not in statement
+            ):
+                stack.append(construct.span)
+            elif word.startswith("end") and stack:
+                stack.pop()
+    return stack[-1] if stack else None
+
+
+def _word(statement: str) -> str:
+    found = _KEYWORD.match(statement)
+    return found[1] if found else ""
+
+
+def _names(node: nodes.Node) -> set[str]:
+    from jinja2 import nodes
+
+    found = {name.name for name in node.find_all(nodes.Name)}
+    return found | ({node.name} if isinstance(node, nodes.Name) else set())
+
+
+def _stored(tree: nodes.Template) -> set[str]:
+    """The names that a template gives a value itself."""
+    from jinja2 import nodes
+
+    names = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+    return names | {macro.name for macro in tree.find_all(nodes.Macro)}
+
+
+def _constants(node: nodes.Node) -> list[tuple[str, int]]:
+    """The constants that a node is or lists, each with its line."""
+    from jinja2 import nodes
+
+    if isinstance(node, nodes.Const):
+        values = node.value if isinstance(node.value, tuple | list) else [node.value]
+        return [(str(value), node.lineno) for value in values]
+    if isinstance(node, nodes.Tuple | nodes.List):
+        return [found for item in node.items for found in _constants(item)]
+    return []
+
+
+def _public(record: object) -> list[str]:
+    return [name for name in dir(record) if not name.startswith("_")]
