@@ -190,10 +190,10 @@ def start_pooler(
 
 def _entry(database: str, series: str) -> Path:
     name = f"{database}-{series}-{SOURCES[database][series].key}"
-    # a wheel's module is for one version of Python
-    return store.folder() / (
-        f"{name}-{sys.implementation.cache_tag}" if database == "sqlite" else name
-    )
+    if database == "sqlite":
+        # a wheel's module is for one version of Python, and what stands in for `sqlite3` is laid beside it
+        name = f"{name}-{sys.implementation.cache_tag}-{sqlite.shim_key()}"
+    return store.folder() / name
 
 
 def _recorded(database: str, entry: Path, known: store.Record) -> Binary:

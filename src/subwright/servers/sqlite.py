@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,15 +12,7 @@ from pathlib import Path
 from subwright.servers.binary import Binary, Server, ServerError, series_of
 
 # found before the standard library's module when its folder stands in PYTHONPATH
-_SHIM = """\
-import sys
-
-import {module}
-import {module}.dbapi2
-
-sys.modules["sqlite3.dbapi2"] = {module}.dbapi2
-sys.modules[__name__] = {module}
-"""
+_SHIM = Path(__file__).with_name("sqlite_shim.py")
 _MODULES = ("pysqlite3", "sqlean")
 
 
@@ -29,6 +22,11 @@ def find() -> Iterator[Binary]:
 
     version = sqlite3.sqlite_version
     yield Binary("sqlite", version, series_of("sqlite", version), Path(sys.executable), "Python")
+
+
+def shim_key() -> str:
+    """What changes with the shim: a folder that was made with another one is made anew."""
+    return f"{zlib.crc32(_SHIM.read_bytes()):08x}"
 
 
 def lay_shim(folder: Path) -> str:
@@ -42,7 +40,8 @@ def lay_shim(folder: Path) -> str:
         raise ServerError(f"the wheel holds none of the modules {', '.join(_MODULES)}")
     shim = folder / "sqlite3"
     shim.mkdir()
-    (shim / "__init__.py").write_text(_SHIM.format(module=names[0]), encoding="utf-8")
+    text = _SHIM.read_text(encoding="utf-8").replace("pysqlite3", names[0])
+    (shim / "__init__.py").write_text(text, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-B", "-c", "import sqlite3; print(sqlite3.sqlite_version)"],
         env={"PYTHONPATH": str(folder)},
