@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from subwright.database import Database, Stack
@@ -43,6 +44,7 @@ def check(
     variables: Mapping[str, Variable],
     databases: Mapping[str, Database],
     stack: Stack | None,
+    codes: dict[tuple[str, str], CodeType],
 ) -> list[Diagnostic]:
     """All that is wrong with a template.
 
@@ -53,6 +55,7 @@ def check(
         variables: what the template declares.
         databases: the fact files, whose ids are known.
         stack: one database as a sample of what `database` offers, if the template has one.
+        codes: filled with the compiled code of each piece, by its source and text.
     """
     trees: list[tuple[Source, nodes.Template]] = []
     problems: list[Diagnostic] = []
@@ -60,7 +63,7 @@ def check(
     included: set[str] = set()
     while queue:
         piece = queue.pop(0)
-        tree = _parse(env, piece, problems)
+        tree = _parse(env, piece, problems, codes)
         if tree is None:
             continue
         trees.append((piece.source, tree))
@@ -104,13 +107,19 @@ def syntax_error(env: Environment, piece: Piece, error: TemplateSyntaxError) -> 
     return Diagnostic(piece.source, _find(piece.source, line, at), message.replace("'", "`"))
 
 
-def _parse(env: Environment, piece: Piece, problems: list[Diagnostic]) -> nodes.Template | None:
+def _parse(
+    env: Environment,
+    piece: Piece,
+    problems: list[Diagnostic],
+    codes: dict[tuple[str, str], CodeType],
+) -> nodes.Template | None:
     from jinja2 import TemplateSyntaxError
 
+    path = piece.source.path
     try:
-        tree = env.parse(piece.text, name=piece.source.path)
+        tree = env.parse(piece.text, name=path)
         # a filter or test that does not exist shows only when code is made of the tree
-        env.compile(piece.text, name=piece.source.path)
+        codes[path, piece.text] = env.compile(tree, name=path, filename=path)
     except TemplateSyntaxError as error:
         problems.append(syntax_error(env, piece, error))
         return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from subwright import claude_code
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 ORIGIN = re.compile(r"\A---\r?\n# rendered by subwright from ")
-PROVE_KEYS = ("preamble", "cleanup", "environment", "files", "tests")
+PROVE_KEYS = ("preamble", "cleanup", "environment", "files", "tests", "pooler")
 _KEYS = ("summary", "variables", "contract", "prove")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
@@ -105,6 +106,7 @@ class Template:
     crlf: bool
     env: Environment
     sources: dict[str, Source]
+    codes: Mapping[tuple[str, str], CodeType]
 
     @property
     def source(self) -> Source:
@@ -319,17 +321,8 @@ class Template:
             raise TemplateError([self._failure(piece, error)]) from None
 
     def _compiled(self, piece: Piece) -> Any:
-        key = (piece.source.path, piece.text)
-        if key not in self._cache:
-            code = self.env.compile(piece.text, name=piece.source.path, filename=piece.source.path)
-            self._cache[key] = self.env.template_class.from_code(
-                self.env, code, self.env.make_globals(None)
-            )
-        return self._cache[key]
-
-    @cached_property
-    def _cache(self) -> dict[tuple[str, str], Any]:
-        return {}
+        code = self.codes[piece.source.path, piece.text]
+        return self.env.template_class.from_code(self.env, code, self.env.make_globals(None))
 
     def _failure(self, piece: Piece, error: Exception) -> Diagnostic:
         source, line = piece.source, 1
@@ -443,7 +436,8 @@ def load(path: Path, databases: Mapping[str, Database]) -> Template:
         sample = databases[chosen.choices[0]]
         known = {name for database in databases.values() for name in database.features}
         stack = sample.at(sample.default_series.version, None, known)
-    problems = check(env, _pieces(spec, parts), sources, variables, databases, stack)
+    codes: dict[tuple[str, str], CodeType] = {}
+    problems = check(env, _pieces(spec, parts), sources, variables, databases, stack, codes)
     if problems:
         raise TemplateError(problems)
     summary = parts.get("summary")
@@ -459,6 +453,7 @@ def load(path: Path, databases: Mapping[str, Database]) -> Template:
         crlf=crlf,
         env=env,
         sources=sources,
+        codes=codes,
     )
 
 
