@@ -18,6 +18,7 @@ from subwright.database import (
     load,
     numbers,
 )
+from subwright.errors import SubwrightError
 
 DATABASES = load(data.folder("templates") / "databases")
 KNOWN = {name for database in DATABASES.values() for name in database.features}
@@ -151,15 +152,51 @@ def test_aliases() -> None:
     assert find_database("mongodb", DATABASES) is None
 
 
+GOOD = """\
+name: x
+title: X
+as_of: 2026-01-01
+series: [{version: "1"}]
+drivers: [{name: d, dialect: x+d, url: "x+d://h", requires: "sqlalchemy[x]"}]
+isolation: {default: A, levels: [A]}
+"""
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("old", "new", "message"),
     [
-        ("name: x\n", "`title` is missing"),
-        ("- a\n", "is a mapping"),
-        ("name: [\n", "not YAML"),
+        ("title: X\n", "", "`title` is missing or empty"),
+        ("title: X", "title: [X]", "x.yaml:2: `title` is not of its form"),
+        ("title: X", "title: A --- B", "x.yaml:2: `title` is not of its form"),
+        ("2026-01-01", "yesterday", "x.yaml:3: `as_of` is not of its form"),
+        ('[{version: "1"}]', "[]", "`series` is missing or empty"),
+        ('[{version: "1"}]', "5", "x.yaml:4: `series` is not of its form"),
+        ('version: "1"', "version: one", "x.yaml:4: `series` is not of its form"),
+        ('version: "1"', 'version: "1", eoll: x', "x.yaml:4: `series` .*eoll"),
+        ("levels: [A]", "level: [A]", "x.yaml:6: `isolation` lacks `levels`"),
+        ("isolation", "feature: {}\nisolation", "x.yaml:6: unknown key `feature`"),
+        (GOOD, "- a\n", "x.yaml:1: a fact file is a mapping"),
+        (GOOD, "name: [\n", "not YAML"),
     ],
 )
-def test_wrong_fact_file_is_named(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "x.yaml").write_text(text)
-    with pytest.raises(Exception, match=message):
+def test_wrong_fact_file_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert GOOD.count(old) == 1
+    (tmp_path / "x.yaml").write_text(GOOD.replace(old, new))
+    with pytest.raises(SubwrightError, match=message):
         load(tmp_path)
+
+
+def test_a_small_fact_file_is_enough(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(GOOD)
+    assert load(tmp_path)["x"].at("1").driver.name == "d"
+
+
+def test_fact_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"name: \xff")
+    with pytest.raises(FactError, match="cannot be read"):
+        load(tmp_path)
+
+
+def test_endless_version_is_refused() -> None:
+    with pytest.raises(VersionError, match="is no version"):
+        DATABASES["postgresql"].find_series("9" * 5000)

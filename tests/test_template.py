@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from subwright.errors import SubwrightError
 from subwright.output import full
 from subwright.template import Template, VariableError, load, load_all
 from subwright.template.frontmatter import serialise
+from subwright.template.syntax import constructs, prepare
 
 Make = Callable[..., Template]
+NAMED = "NAME: {type: string, default: Ada, help: a name}"
 CASES = ROOT / "tests" / "data" / "template_errors"
 DATABASES = load_databases(data.folder("templates") / "databases")
 
@@ -48,6 +51,79 @@ def test_error_names_file_line_and_remedy(
     error = caught.value
     report = full(error.diagnostics) if isinstance(error, DiagnosticError) else error.message
     snapshot(path.with_suffix(".out"), click.unstyle(report) + "\n")
+
+
+GOOD = [
+    ("<% if not KIND == 'two' %>x<% endif %><<KIND>>", "KIND"),
+    ("<% set two = KIND == 'two' %><% if two %>x<% else %>y<% endif %>", "KIND"),
+    ("<% set t = {'one': 1, 'two': 2} %><<t[KIND]>> <% if KIND == 'two' %>x<% endif %>", "KIND"),
+    ("<% if KIND in 'one, two' %>x<% endif %>", "KIND"),
+    ("<% if KIND != 'two' %>x<% endif %>", "KIND"),
+    ("<% if KIND == 'one' %>x<% elif KIND == 'two' %>y<% else %>z<% endif %>", "KIND"),
+    ("<<VERSION>>", "DATABASE"),
+    ("<<NAME>> <% end %> <% forEach(x) { %> <%= x %> LIKE '<%form%>' psql <<NAMES > out", "NAME"),
+    ("<<NAME>><% include 'missing.md' ignore missing %>", "NAME"),
+    ("<<NAME>>\n\n## One\n\n## One\n", "NAME"),
+]
+DECLARED = {
+    "NAME": NAMED,
+    "KIND": "KIND: {type: choice, choices: [one, two, three], default: one, help: h}",
+    "DATABASE": "DATABASE: {type: database, choices: [postgresql], help: h}\n"
+    "VERSION: {type: version, help: h}",
+}
+
+
+@pytest.mark.parametrize(("body", "variables"), GOOD)
+def test_good_template_is_not_complained_of(make_template: Make, body: str, variables: str) -> None:
+    template = make_template(body, DECLARED[variables], databases=DATABASES)
+    for variant in template.variants({}):
+        assert template.render(variant).text
+
+
+@pytest.mark.parametrize("name", ["a---b", "x\ny", "-a", "a b", "x\x1b"])
+def test_file_name_that_would_break_the_agent_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"{name}.md"
+    path.write_text("---\nname: a\ndescription: b\ntemplate:\n  summary: s\n---\nx\n")
+    with pytest.raises(SubwrightError, match="is no name for a template"):
+        load(path, {})
+
+
+def test_macros_and_captures_give_clean_values(make_template: Make) -> None:
+    template = make_template(
+        "<% macro m(x) %>hello <<x>><% endmacro %>"
+        "<<m('a')|length>> <% if m('a') == 'hello a' %>same<% endif %> <<m('a')|truncate(4, true, '', 0)>> "
+        "<% call(y) c() %>[<<y>>]<% endcall %> <<NAME>>".replace(
+            "<% macro m", "<% macro c() %><<caller('z')>><% endmacro %><% macro m"
+        ),
+        NAMED,
+    )
+    rendered = template.render(template.resolve({}))
+    assert rendered.text[rendered.spec.body.start :] == "7 same hell [z] Ada"
+
+
+def test_odd_files_in_the_folder_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text(
+        "---\nname: a\ndescription: b\ntemplate:\n  summary: s\n---\nx\n"
+    )
+    (tmp_path / "folder.md").mkdir()
+    (tmp_path / "quoted.md").write_text(
+        "---\nname: a\ndescription: b\n'template':\n  summary: s\n---\nx\n"
+    )
+    if os.name == "posix":
+        (tmp_path / "dangling.md").symlink_to(tmp_path / "nowhere.md")
+        os.mkfifo(tmp_path / "fifo.md")
+    library = load_all(tmp_path, {})
+    assert list(library.templates) == ["good", "quoted"]
+    assert not library.broken
+
+
+@pytest.mark.parametrize(
+    "text", ["<# " * 30_000, "<% if " * 30_000, "<<" * 30_000, "<% if x %>\n<% endif %>\n" * 3000]
+)
+def test_long_templates_are_read_in_linear_time(text: str) -> None:
+    """A scanner that looks ahead to the end from every opener takes minutes here; this takes a blink."""
+    assert len(list(constructs(text))) <= 6000
+    assert prepare(text).count("\n") == text.count("\n")
 
 
 def test_error_cases_are_all_there() -> None:

@@ -83,7 +83,7 @@ class Contract:
                 )
             last = max(last, index)
         for index, heading in enumerate(headings):
-            if heading.text in titles[:index]:
+            if self.sections and heading.text in titles[:index]:
                 yield Diagnostic(
                     spec.source, heading.span, f"the section `{heading.text}` is there twice"
                 )

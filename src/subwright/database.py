@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -12,7 +12,7 @@ from typing import Any
 
 from subwright.errors import SubwrightError, did_you_mean
 
-_NUMBERS = re.compile(r"\d+(?:\.\d+)*")
+_NUMBERS = re.compile(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
 # MariaDB before 11 announces itself to old clients as MySQL 5.5.5
 _MARIADB_PREFIX = re.compile(r"^5\.5\.5-(?=\d)")
 
@@ -113,17 +113,17 @@ class Database:
 
     name: str
     title: str
-    aliases: tuple[str, ...]
     as_of: str
-    version_parts: int
-    mapping: str
-    words: tuple[str, ...]
     series: tuple[Series, ...]
     drivers: tuple[Driver, ...]
     isolation: Isolation
     pool: Pool
-    errors: Mapping[str, ErrorCode]
-    features: Mapping[str, Feature]
+    aliases: tuple[str, ...] = ()
+    version_parts: int = 1
+    mapping: str = "exact"
+    words: tuple[str, ...] = ()
+    errors: Mapping[str, ErrorCode] = field(default_factory=dict)
+    features: Mapping[str, Feature] = field(default_factory=dict)
 
     @property
     def default_series(self) -> Series:
@@ -162,7 +162,7 @@ class Database:
             if fitting:
                 raise VersionError(
                     f"`{version}` does not name one series of {self.title}",
-                    help=f"choose from {_listing(fitting)}",
+                    help="choose from " + ", ".join(fitting),
                 )
         elif self.mapping == "step":
             below = [s for s in self.series if numbers(s.version) <= wanted]
@@ -198,7 +198,7 @@ class Database:
         )
 
     def _choices(self) -> str:
-        return f"choose from {_listing(s.version for s in self.series)}"
+        return "choose from " + ", ".join(s.version for s in self.series)
 
     def at(self, version: str, driver: str | None = None, known: Iterable[str] = ()) -> Stack:
         """The database as a template sees it: at a version, with a driver, the first one by default.
@@ -296,34 +296,91 @@ def load(folder: Path) -> Mapping[str, Database]:
 
 
 def _read(path: Path) -> Database:
+    import yaml
+
     from subwright.diagnostic import Source
     from subwright.spec import compose, construct
 
-    source = Source(str(path), path.read_text(encoding="utf-8"))
-    node = compose(source)
-    data = construct(node) if node is not None else None
-    if not isinstance(data, dict):
-        raise FactError(f"{path}: a fact file is a mapping")
     try:
-        return Database(
-            name=data["name"],
-            title=data["title"],
-            aliases=tuple(data.get("aliases", ())),
-            as_of=data["as_of"],
-            version_parts=data["version_parts"],
-            mapping=data.get("mapping", "exact"),
-            words=tuple(data.get("words", ())),
-            series=tuple(Series(**entry) for entry in data["series"]),
-            drivers=tuple(Driver(**entry) for entry in data.get("drivers", ())),
-            isolation=Isolation(data["isolation"]["default"], tuple(data["isolation"]["levels"])),
-            pool=Pool(**data.get("pool", {})),
-            errors={key: ErrorCode(**entry) for key, entry in data.get("errors", {}).items()},
-            features={key: _feature(entry) for key, entry in data.get("features", {}).items()},
+        source = Source(str(path), path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise FactError(f"{path}: cannot be read: {error}") from None
+    node = compose(source)
+    if not isinstance(node, yaml.MappingNode):
+        raise FactError(
+            f"{path}:1: a fact file is a mapping", help="start with `name:` and `title:`"
         )
-    except KeyError as error:
-        raise FactError(f"{path}: `{error.args[0]}` is missing") from None
-    except (TypeError, AttributeError) as error:
-        raise FactError(f"{path}: {error}") from None
+    values: dict[str, Any] = {}
+    for key, value in node.value:
+        place = f"{path}:{key.start_mark.line + 1}"
+        if key.value not in _ENTRIES:
+            raise FactError(
+                f"{place}: unknown key `{key.value}`",
+                help=did_you_mean(str(key.value), _ENTRIES) or "it takes " + ", ".join(_ENTRIES),
+            )
+        try:
+            values[key.value] = _ENTRIES[key.value](construct(value))
+        except KeyError as error:
+            raise FactError(f"{place}: `{key.value}` lacks `{error.args[0]}`") from None
+        except (TypeError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:
+            problem = str(error).replace("subwright.database.", "").replace(".__init__()", "")
+            raise FactError(f"{place}: `{key.value}` is not of its form: {problem}") from None
+    for name in ("name", "title", "as_of", "series", "drivers", "isolation"):
+        if not values.get(name):
+            raise FactError(f"{path}: `{name}` is missing or empty")
+    return Database(**{"pool": Pool(), **values})
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or "---" in value:
+        raise ValueError("it takes one line of text")
+    return value
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    return tuple(map(_word, value))
+
+
+def _day(value: Any) -> str:
+    return date.fromisoformat(value).isoformat()
+
+
+def _release(entry: Mapping[str, Any]) -> Series:
+    series = Series(**entry)
+    numbers(series.version)
+    for day in (series.released, series.eol):
+        if day:
+            _day(day)
+    return series
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or not 1 <= value <= 4:
+        raise ValueError("it is 1, 2, 3 or 4")
+    return value
+
+
+def _mapping(value: Any) -> str:
+    if value not in ("exact", "step"):
+        raise ValueError("it is `exact` or `step`")
+    return str(value)
+
+
+_ENTRIES: Mapping[str, Callable[[Any], Any]] = {
+    "name": _word,
+    "title": _word,
+    "aliases": _words,
+    "as_of": _day,
+    "version_parts": _count,
+    "mapping": _mapping,
+    "words": _words,
+    "series": lambda entries: tuple(map(_release, entries)),
+    "drivers": lambda entries: tuple(Driver(**entry) for entry in entries),
+    "isolation": lambda entry: Isolation(entry["default"], tuple(entry["levels"])),
+    "pool": lambda entry: Pool(**entry),
+    "errors": lambda entries: {key: ErrorCode(**entry) for key, entry in entries.items()},
+    "features": lambda entries: {key: _feature(entry) for key, entry in entries.items()},
+}
 
 
 def _feature(entry: Mapping[str, Any]) -> Feature:
@@ -331,7 +388,3 @@ def _feature(entry: Mapping[str, Any]) -> Feature:
         key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()
     }
     return Feature(**values)
-
-
-def _listing(words: Iterable[str]) -> str:
-    return ", ".join(words)

@@ -16,10 +16,16 @@ class SubwrightError(Exception):
         self.help = help
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The closest of the known words, as a help text, or nothing when none is close."""
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The closest of the known words, as a help text, or nothing when none is close.
+
+    Args:
+        word: what was written.
+        known: what could have been meant.
+        cutoff: how alike they must be, from 0 to 1.
+    """
     from difflib import get_close_matches
 
     choices = {choice.lower(): choice for choice in known}
-    close = get_close_matches(word.lower(), choices, n=1)
+    close = get_close_matches(word.lower(), choices, n=1, cutoff=cutoff)
     return f"did you mean `{choices[close[0]]}`?" if close else None

@@ -229,7 +229,7 @@ def _fields(source: Source, frontmatter: Span) -> tuple[Field, ...]:
                     value,
                 )
             )
-        except (yaml.YAMLError, RecursionError) as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             problem = getattr(error, "problem", None) or error
             raise _error(source, where, f"not a plain value: {problem}") from None
     return tuple(fields)

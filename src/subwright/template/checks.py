@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from subwright.database import Database, Stack
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import did_you_mean
-from subwright.template.syntax import constructs, near_misses
+from subwright.template.syntax import START, constructs, near_misses
 from subwright.template.variables import Variable
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Piece:
 
     source: Source
     text: str
+    condition: bool = False  # when a variable applies: no branch of the text
 
 
 @dataclass
@@ -57,7 +59,7 @@ def check(
         stack: one database as a sample of what `database` offers, if the template has one.
         codes: filled with the compiled code of each piece, by its source and text.
     """
-    trees: list[tuple[Source, nodes.Template]] = []
+    trees: list[tuple[Piece, nodes.Template]] = []
     problems: list[Diagnostic] = []
     queue = list(pieces)
     included: set[str] = set()
@@ -66,13 +68,18 @@ def check(
         tree = _parse(env, piece, problems, codes)
         if tree is None:
             continue
-        trees.append((piece.source, tree))
-        for name, line in _references(tree):
-            if name not in included:
-                included.add(name)
-                found = _include(env, sources, piece.source, name, line, problems)
-                if found:
-                    queue.append(found)
+        trees.append((piece, tree))
+        for names, optional, line in _references(tree):
+            found = [_include(env, sources, name) for name in names]
+            if not any(found) and not optional:
+                where = _find(piece.source, line, re.escape(names[0]))
+                message = f"`{names[0]}` is neither in the template folder nor in its `partials`"
+                advice = "name a file there, without `..`"
+                problems.append(Diagnostic(piece.source, where, message, advice))
+            for name, part in zip(names, found, strict=True):
+                if part is not None and name not in included:
+                    included.add(name)
+                    queue.append(part)
     if problems:
         return problems  # half a template would only give false findings
     checks = _Checks(env, trees, variables, databases, stack)
@@ -123,41 +130,31 @@ def _parse(
     except TemplateSyntaxError as error:
         problems.append(syntax_error(env, piece, error))
         return None
-    except RecursionError:
-        problems.append(Diagnostic(piece.source, Span(0, 0), "the template is nested too deeply"))
+    except (RecursionError, SyntaxError):  # Python's own limits of what can be compiled
+        start = piece.source.line_span(piece.text.count("\n", 0, piece.text.find(START)) + 1)
+        problems.append(Diagnostic(piece.source, start, "the template is nested too deeply"))
         return None
     return tree
 
 
-def _references(tree: nodes.Template) -> Iterator[tuple[str, int]]:
-    """The names of included files that stand in the text, each with the line that names it."""
+def _references(tree: nodes.Template) -> Iterator[tuple[list[str], bool, int]]:
+    """The included files that the text names: alternatives, whether they may be missing, and the line."""
     from jinja2 import nodes
 
     for node in tree.find_all((nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)):
         named: nodes.Node = vars(node)["template"]
-        listed = named.items if isinstance(named, nodes.Tuple | nodes.List) else [named]
-        for item in listed:
-            if isinstance(item, nodes.Const) and isinstance(item.value, str):
-                yield item.value, node.lineno
+        names = [value for value, _ in _constants(named)]
+        if names:
+            yield names, bool(vars(node).get("ignore_missing")), node.lineno
 
 
-def _include(
-    env: Environment,
-    sources: Mapping[str, Source],
-    source: Source,
-    name: str,
-    line: int,
-    problems: list[Diagnostic],
-) -> Piece | None:
+def _include(env: Environment, sources: Mapping[str, Source], name: str) -> Piece | None:
     from jinja2 import TemplateNotFound
 
     assert env.loader is not None
     try:
         text, _, _ = env.loader.get_source(env, name)
     except TemplateNotFound:
-        where = _find(source, line, re.escape(name))
-        message = f"`{name}` is neither in the template folder nor in its `partials`"
-        problems.append(Diagnostic(source, where, message, "name a file there, without `..`"))
         return None
     return Piece(sources[name], text)
 
@@ -168,7 +165,7 @@ class _Checks:
     def __init__(
         self,
         env: Environment,
-        trees: list[tuple[Source, nodes.Template]],
+        trees: list[tuple[Piece, nodes.Template]],
         variables: Mapping[str, Variable],
         databases: Mapping[str, Database],
         stack: Stack | None,
@@ -178,7 +175,7 @@ class _Checks:
         self.variables = variables
         self.databases = databases
         self.stack = stack
-        self.main = trees[0][0]
+        self.main = trees[0][0].source
         self.mentions = {name: _Mentions() for name in variables}
         self.defined = set(variables) | ({"database"} if stack else set())
         for _, tree in trees:
@@ -186,7 +183,8 @@ class _Checks:
 
     def findings(self) -> Iterator[Diagnostic]:
         seen: set[str] = set()
-        for source, tree in self.trees:
+        for piece, tree in self.trees:
+            source = piece.source
             if source.path not in seen:
                 seen.add(source.path)
                 start = 0 if source is not self.main else source.text.find("---", 3)
@@ -194,7 +192,10 @@ class _Checks:
             yield from self._undefined(source, tree)
             if self.stack:
                 yield from self._facts(source, tree, self.stack)
+            known = deepcopy(self.mentions)
             yield from self._choices(source, tree)
+            if piece.condition:
+                self.mentions = known
         yield from self._unused()
         yield from self._unmentioned()
 
@@ -246,7 +247,11 @@ class _Checks:
                 yield from self._argument(source, call.node.attr, call.args[0])
 
     def _argument(self, source: Source, method: str, argument: nodes.Const) -> Iterator[Diagnostic]:
-        value = str(argument.value)
+        if not isinstance(argument.value, str):
+            where = _find(source, argument.lineno, re.escape(str(argument.value)))
+            yield Diagnostic(source, where, f"`{argument.value}` is not quoted")
+            return
+        value = argument.value
         where = _find(source, argument.lineno, rf"(?<=[\"']){re.escape(value)}(?=[\"'])")
         if method == "has":
             known = {name for database in self.databases.values() for name in database.features}
@@ -279,15 +284,25 @@ class _Checks:
         for compare in tree.find_all(nodes.Compare):
             if len(compare.ops) != 1:
                 continue
+            operator = compare.ops[0].op
             for one, other in (
                 (compare.expr, compare.ops[0].expr),
                 (compare.ops[0].expr, compare.expr),
             ):
                 variable = self._choosing(one)
-                if variable:
-                    mentions = self.mentions[variable.name]
-                    mentions.rest |= compare.ops[0].op in ("ne", "notin")
+                if variable is None:
+                    continue
+                if operator in ("in", "notin") and not isinstance(other, nodes.Tuple | nodes.List):
+                    self.mentions[variable.name].rest = True
+                elif operator in ("eq", "ne", "in", "notin"):
+                    self.mentions[variable.name].rest |= operator in ("ne", "notin")
                     yield from self._mention(source, variable, _constants(other))
+        # where the outcome is used later or the other way round, what is for the other choices cannot be seen
+        for elsewhere in tree.find_all(
+            (nodes.Not, nodes.Assign, nodes.Call, nodes.Filter, nodes.Test)
+        ):
+            for name in _names(elsewhere) & set(self.mentions):
+                self.mentions[name].rest = True
         for item in tree.find_all(nodes.Getitem):
             variable = self._choosing(item.arg)
             if variable and isinstance(item.node, nodes.Dict):
@@ -295,6 +310,8 @@ class _Checks:
                 yield from self._mention(
                     source, variable, [k for key in keys for k in _constants(key)]
                 )
+            elif variable:
+                self.mentions[variable.name].rest = True
         for branch in tree.find_all((nodes.If, nodes.CondExpr)):
             if isinstance(branch, nodes.If):
                 otherwise = bool(branch.else_)
@@ -339,16 +356,15 @@ class _Checks:
                 )
 
     def _unused(self) -> Iterator[Diagnostic]:
-        from jinja2 import nodes
 
         used = {name for _, tree in self.trees for name in _names(tree)}
+        kinds = {v.type for v in self.variables.values() if v.name in used}
+        facts = "database" in used
         for variable in self.variables.values():
-            if variable.when:
-                expression = self.env.parse(f"<% if {variable.when} %><% endif %>")
-                used |= {name.name for name in expression.find_all(nodes.Name)}
-        for variable in self.variables.values():
-            by_facts = variable.type in ("database", "version", "driver") and "database" in used
-            if variable.name not in used and not by_facts:
+            needed = (variable.type in ("database", "version", "driver") and facts) or (
+                variable.type == "database" and kinds & {"version", "driver"}
+            )
+            if variable.name not in used and not needed:
                 yield Diagnostic(
                     self.main,
                     variable.span,

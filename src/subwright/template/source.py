@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 ORIGIN = re.compile(r"\A---\r?\n# rendered by subwright from ")
 PROVE_KEYS = ("preamble", "cleanup", "environment", "files", "tests", "pooler")
 _KEYS = ("summary", "variables", "contract", "prove")
-_FILE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+_FILE_NAME = re.compile(r"(?!.*---)[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+_TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
+DEEPEST = 50  # levels of a frontmatter
 
 
 class TemplateError(DiagnosticError):
@@ -246,7 +248,7 @@ class Template:
         head = f"---\n# rendered by subwright from {self.name}{about}: edit the template instead\n"
         head += serialise(fields) + "---\n"
         lines.append((self.source, self.source.position(self.spec.frontmatter.end).line))
-        body, origins = unmark(self._run(self._body, context))
+        body, origins = self._run(self._body, context)
         known = list(self.sources.values())
         last = (self.source, self.source.position(self.spec.body.start).line)
         for origin in origins:
@@ -256,7 +258,11 @@ class Template:
         if self.crlf:
             text = text.replace("\n", "\r\n")
         prove = self._value(self.prove, context) if self.prove is not None else {}
+        prove = {} if prove is _EMPTY else prove
         rendered = Rendered(self, variant, fields["name"], text, tuple(lines), prove)
+        if rendered.spec.data != fields:
+            # no template and no value is known to bring this about: it guards the promise itself
+            raise TemplateError([self._at("name", "the rendered frontmatter does not read back")])
         self._contract(rendered, context)
         return rendered
 
@@ -285,7 +291,10 @@ class Template:
                 for name, value in values_
             )
             raise ContractError(
-                replace(rendered.origin(diagnostic), help=diagnostic.help or with_values)
+                replace(
+                    rendered.origin(diagnostic),
+                    help=diagnostic.help or (with_values if rendered.variant.values else None),
+                )
                 for diagnostic in found
             )
 
@@ -307,14 +316,17 @@ class Template:
             return value
         if not has_constructs(value):
             return value
-        text, _ = unmark(self._run(_string_piece(self.source, node, self._span(node)), context))
+        text, _ = self._run(_string_piece(self.source, node, self._span(node)), context)
         return text if text else _EMPTY
 
-    def _run(self, piece: Piece, context: Mapping[str, Any]) -> str:
+    def _run(
+        self, piece: Piece, context: Mapping[str, Any]
+    ) -> tuple[str, list[tuple[int, int] | None]]:
+        """The rendered text of a piece, and for each line of it the number of a source and the line there."""
         from jinja2 import TemplateSyntaxError
 
         try:
-            return str(self._compiled(piece).render(context))
+            return unmark(self._compiled(piece).render(context))
         except TemplateSyntaxError as error:  # of an included file whose name was computed
             raise TemplateError([syntax_error(self.env, piece, error)]) from None
         except Exception as error:  # whatever an expression raises is the template's error
@@ -379,32 +391,46 @@ class Library:
     broken: Mapping[str, SubwrightError]
 
 
-def load_all(folder: Path, databases: Mapping[str, Database]) -> Library:
+def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool = True) -> Library:
     """The templates of a folder.
 
     A Markdown file is one when its frontmatter has the key `template`; others are left alone.
+
+    Args:
+        folder: where they are.
+        databases: the fact files by database name.
+        checked: as for `load`.
     """
     templates: dict[str, Template] = {}
     broken: dict[str, SubwrightError] = {}
     for path in sorted(folder.glob("*.md")):
-        if b"\ntemplate:" in path.read_bytes():
-            try:
-                templates[path.stem] = load(path, databases)
-            except SubwrightError as error:
-                broken[path.stem] = error
+        try:
+            if path.is_file() and _TEMPLATE_KEY.search(path.read_bytes()):
+                templates[path.stem] = load(path, databases, checked=checked)
+        except SubwrightError as error:
+            broken[path.stem] = error
+        except OSError as error:
+            problem = f"cannot read `{_shown(path)}`: {error.strerror or error}"
+            broken[path.stem] = SubwrightError(problem)
     return Library(folder, templates, broken)
 
 
-def load(path: Path, databases: Mapping[str, Database]) -> Template:
+def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True) -> Template:
     """Read a template and check all that can be checked without rendering it.
 
     Args:
         path: the file; what it includes stands beside it or in `partials` there.
         databases: the fact files by database name.
+        checked: false where only its variables are wanted, for help and completion; such a template renders nothing.
 
     Raises:
         TemplateError: what is wrong, each at a line and column of the template or of an included file.
     """
+    if not _FILE_NAME.fullmatch(path.stem):
+        raise SubwrightError(
+            f"`{shorten(path.stem)}` is no name for a template",
+            help="use letters, digits, `-`, `_` and `.`",
+        )
     text, crlf = _read(path)
     source = Source(_shown(path), text)
     try:
@@ -412,6 +438,8 @@ def load(path: Path, databases: Mapping[str, Database]) -> Template:
     except SpecError as error:
         raise TemplateError(error.diagnostics) from None
     _closes_on_its_own_line(spec)
+    for field in spec.fields:
+        _plain(spec, field.node)
     entry = spec.field("template")
     if entry is None:
         message = "the frontmatter has no `template`, which makes a file a template"
@@ -437,7 +465,8 @@ def load(path: Path, databases: Mapping[str, Database]) -> Template:
         known = {name for database in databases.values() for name in database.features}
         stack = sample.at(sample.default_series.version, None, known)
     codes: dict[tuple[str, str], CodeType] = {}
-    problems = check(env, _pieces(spec, parts), sources, variables, databases, stack, codes)
+    pieces = _pieces(spec, parts, variables) if checked else ()
+    problems = check(env, pieces, sources, variables, databases, stack, codes)
     if problems:
         raise TemplateError(problems)
     summary = parts.get("summary")
@@ -497,10 +526,44 @@ def _included(folder: Path, name: str) -> Path | None:
     """The file of an included name: in the template's folder or its `partials`, nowhere else."""
     root = folder.resolve()
     for base in (root, root / "partials"):
-        file = (base / name).resolve()
-        if file.is_file() and file.is_relative_to(root):
-            return file
+        try:
+            file = (base / name).resolve()
+            if file.is_file() and file.is_relative_to(root):
+                return file
+        except (OSError, RuntimeError, ValueError):  # a name too long, a loop of links, a NUL
+            continue
     return None
+
+
+def _plain(spec: Spec, node: yaml.Node) -> None:
+    """Refuse what has no place in a template's frontmatter: aliases, control characters, endless nesting."""
+    import yaml
+
+    where = node_span(node, spec.frontmatter.start)
+    nodes: list[tuple[yaml.Node, int]] = [(node, 1)]
+    seen: set[int] = set()
+    while nodes:
+        current, depth = nodes.pop()
+        if isinstance(current, yaml.ScalarNode):
+            found = FORBIDDEN.search(current.value)
+            if found:
+                problem = f"the value has the character U+{ord(found[0]):04X}"
+                raise _wrong(spec, current, problem, "take it out")
+            continue
+        if id(current) in seen:
+            raise _wrong(
+                spec, current, "a template's frontmatter has no YAML aliases", "write it out"
+            )
+        if depth > DEEPEST:
+            raise TemplateError([Diagnostic(spec.source, where, "the value is nested too deeply")])
+        seen.add(id(current))
+        for item in current.value:
+            nodes.extend((n, depth + 1) for n in (item if isinstance(item, tuple) else (item,)))
+
+
+def _wrong(spec: Spec, node: yaml.Node, message: str, help: str | None = None) -> TemplateError:
+    where = node_span(node, spec.frontmatter.start)
+    return TemplateError([Diagnostic(spec.source, where, message, help)])
 
 
 def _closes_on_its_own_line(spec: Spec) -> None:
@@ -513,33 +576,66 @@ def _closes_on_its_own_line(spec: Spec) -> None:
 
 
 def _parts(spec: Spec, node: yaml.Node) -> dict[str, yaml.Node]:
-    """The entries of the key `template`."""
+    """The entries of the key `template`, each of the form that it must have."""
+    parts = _mapping(spec, node, "template", _KEYS)
+    if "summary" in parts:
+        _text(spec, parts["summary"], "summary")
+    if "variables" in parts:
+        _mapping(spec, parts["variables"], "variables")
+    for key, value in _mapping(spec, parts.get("contract"), "contract", Contract.KEYS).items():
+        if key.startswith("max_"):
+            text = _text(spec, value, key)
+            if not has_constructs(text) and not text.isdecimal():
+                raise _wrong(spec, value, f"`{text}` is no number of characters")
+        else:
+            _texts(spec, value, key)
+    for key, value in _mapping(spec, parts.get("prove"), "prove", PROVE_KEYS).items():
+        if key in ("files", "environment"):
+            for name, item in _mapping(spec, value, key).items():
+                _text(spec, item, name)
+        else:
+            _text(spec, value, key)
+    return parts
+
+
+def _mapping(
+    spec: Spec, node: yaml.Node | None, name: str, known: Sequence[str] | None = None
+) -> dict[str, yaml.Node]:
+    """The entries of a mapping; none where there is no node."""
     import yaml
 
-    where = node_span(node, spec.frontmatter.start)
+    if node is None:
+        return {}
     if not isinstance(node, yaml.MappingNode):
-        raise TemplateError([Diagnostic(spec.source, where, "`template` is not a mapping")])
-    parts = {}
+        raise _wrong(spec, node, f"`{name}` is not a mapping", "write its entries as `key: value`")
+    entries = {}
     for key, value in node.value:
-        name = str(construct(key))
-        if name not in _KEYS:
-            span = node_span(key, spec.frontmatter.start)
-            advice = did_you_mean(name, _KEYS) or "it takes " + ", ".join(_KEYS)
-            raise TemplateError(
-                [Diagnostic(spec.source, span, f"`template` has no key `{name}`", advice)]
-            )
-        parts[name] = value
-    for part, known in (("contract", Contract.KEYS), ("prove", PROVE_KEYS)):
-        entry = parts.get(part)
-        for key, _ in entry.value if isinstance(entry, yaml.MappingNode) else ():
-            name = str(construct(key))
-            if name not in known:
-                span = node_span(key, spec.frontmatter.start)
-                advice = did_you_mean(name, known) or "it takes " + ", ".join(known)
-                raise TemplateError(
-                    [Diagnostic(spec.source, span, f"`{part}` has no key `{name}`", advice)]
-                )
-    return parts
+        if not isinstance(key, yaml.ScalarNode):
+            raise _wrong(spec, key, f"a key of `{name}` is not a word")
+        if known is not None and key.value not in known:
+            advice = did_you_mean(key.value, known) or "it takes " + ", ".join(known)
+            raise _wrong(spec, key, f"`{name}` has no key `{key.value}`", advice)
+        if key.value in entries:
+            raise _wrong(spec, key, f"`{key.value}` is there twice")
+        entries[key.value] = value
+    return entries
+
+
+def _text(spec: Spec, node: yaml.Node, name: str) -> str:
+    import yaml
+
+    if not isinstance(node, yaml.ScalarNode):
+        raise _wrong(spec, node, f"`{name}` is not a text")
+    return str(node.value)
+
+
+def _texts(spec: Spec, node: yaml.Node, name: str) -> None:
+    import yaml
+
+    if not isinstance(node, yaml.SequenceNode):
+        raise _wrong(spec, node, f"`{name}` is not a list", f"write `{name}: [one, two]`")
+    for item in node.value:
+        _text(spec, item, name)
 
 
 def _variables(spec: Spec, node: yaml.Node | None) -> dict[str, Variable]:
@@ -561,7 +657,7 @@ def _variables(spec: Spec, node: yaml.Node | None) -> dict[str, Variable]:
             problems.append(Diagnostic(spec.source, span, error.message, error.help))
     chosen = [v for v in variables.values() if v.type == "database"]
     for variable in variables.values():
-        if variable.type in ("version", "driver") and not chosen:
+        if variable.type in ("version", "driver") and not chosen and not problems:
             message = f"`{variable.name}` needs a variable of type `database` beside it"
             problems.append(Diagnostic(spec.source, variable.span, message))
     problems.extend(
@@ -582,11 +678,18 @@ def _offered(source: Source, variable: Variable, databases: Mapping[str, Databas
             )
 
 
-def _pieces(spec: Spec, parts: Mapping[str, yaml.Node]) -> Iterator[Piece]:
-    """The body and every templated string of the frontmatter."""
+def _pieces(
+    spec: Spec, parts: Mapping[str, yaml.Node], variables: Mapping[str, Variable]
+) -> Iterator[Piece]:
+    """The body, every templated string of the frontmatter, and the conditions of variables."""
     import yaml
 
     yield _piece(spec.source, spec.body)
+    for variable in variables.values():
+        if variable.when is not None:
+            lines = spec.source.position(variable.span.start).line - 1
+            text = "\n" * lines + START + f"<% if {variable.when} %><% endif %>"
+            yield Piece(spec.source, text, condition=True)
     nodes = [field.node for field in spec.fields if field.name != "template"]
     nodes.extend(parts[key] for key in ("contract", "prove") if key in parts)
     while nodes:

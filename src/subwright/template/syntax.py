@@ -49,16 +49,16 @@ _EXPRESSION = (
 )
 _CONSTRUCT = re.compile(
     rf"""(?P<raw>(?P<begin><%[+-]?\s+raw\s+[+-]?%>)(?P<text>.*?)(?:(?P<end><%[+-]?\s+endraw\s+[+-]?%>)|\Z))
-    |(?P<comment><\#[+-]?(?=\s).*?\s[+-]?\#>)
-    |(?P<statement><%[+-]?\s+(?:{"|".join(KEYWORDS)})\b.*?\s[+-]?%>)
+    |(?P<comment><\#[+-]?(?=\s)(?:(?!<\#[+-]?\s).)*?\s[+-]?\#>)
+    |(?P<statement><%[+-]?\s+(?:{"|".join(KEYWORDS)})\b(?:(?!<%).)*?\s[+-]?%>)
     |(?P<placeholder>(?<![\w<])<<{_EXPRESSION}>>(?![\w>]))""",
     re.DOTALL | re.VERBOSE,
 )
 _OPENER = re.compile(r"<(?=[<%#]|\Z)")  # at the end of a text a construct may follow
 _BLANK = " \t" + START
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")  # `splitlines` would split at form feeds and separators too
-_NEAR_PLACEHOLDER = re.compile(rf"<<[ \t]*(?P<name>{_NAME})[^<>\n]*>>?")
-_NEAR_STATEMENT = re.compile(rf"<%[+-]?[ \t]*(?P<word>{_NAME})[^\n]*?%>")
+_NEAR_PLACEHOLDER = re.compile(rf"<<[ \t]*(?P<name>{_NAME})(?:[^<>\n]*>>|>(?!>))")
+_NEAR_STATEMENT = re.compile(rf"<%[+-]?(?P<blank>[ \t]*)(?P<word>{_NAME})\b(?P<rest>[^\n]*?)%>")
 _UNCLOSED = re.compile(rf"<%[+-]?\s+(?:{'|'.join(KEYWORDS)})\b[^\n]*|<\#[+-]?\s[^\n]*")
 
 
@@ -92,40 +92,50 @@ def prepare(text: str) -> str:
     Every look-alike is shielded. A statement or comment that shares its line with text keeps the blanks before and
     the line end after it: Jinja's `trim_blocks` alone would join the line with the next one.
     """
-    found = list(constructs(text))
     parts = []
     end = 0
-    for construct in found:
-        start = construct.span.start
-        parts.append(_OPENER.sub(SHIELD, text[end:start]))
-        end = construct.span.end
-        part = text[start:end]
-        if construct.kind in ("raw", "endraw"):
-            part = part.replace("%", "#")  # what it guards is shielded, so it is a mere comment
-        if construct.kind != "placeholder" and not _stands_alone(text, construct, found):
-            part = part if part[2] in "+-" else f"{part[:2]}+{part[2:]}"
-            part = part if part[-3] in "+-" else f"{part[:-2]}+{part[-2:]}"
-        parts.append(part)
+    for group, alone in _lines(text):
+        for construct in group:
+            start = construct.span.start
+            parts.append(_OPENER.sub(SHIELD, text[end:start]))
+            end = construct.span.end
+            part = text[start:end]
+            if construct.kind in ("raw", "endraw"):
+                part = part.replace("%", "#")  # what it guards is shielded, so it is a mere comment
+            if construct.kind != "placeholder" and not alone:
+                part = part if part[2] in "+-" else f"{part[:2]}+{part[2:]}"
+                part = part if part[-3] in "+-" else f"{part[:-2]}+{part[-2:]}"
+            parts.append(part)
+        if alone:
+            # blanks between a lone statement and its line end are no text either
+            while text[end : end + 1] in (" ", "\t"):
+                end += 1
     parts.append(_OPENER.sub(SHIELD, text[end:]))
     return "".join(parts)
 
 
-def _stands_alone(text: str, construct: Construct, found: Sequence[Construct]) -> bool:
-    """Whether there is nothing but statements and comments on the line of one."""
-    start = text.rfind("\n", 0, construct.span.start) + 1
-    end = text.find("\n", construct.span.end)
-    end = len(text) if end < 0 else end
-    for other in found:
-        if start <= other.span.start < end:
-            if other.kind == "placeholder" or text[start : other.span.start].strip(_BLANK):
-                return False
-            start = other.span.end
-            if start > end:
-                end = text.find("\n", start)
-                end = len(text) if end < 0 else end
-        elif other.span.start < start < other.span.end:
-            start = other.span.end
-    return not text[start:end].strip(_BLANK)
+def _lines(text: str) -> Iterator[tuple[list[Construct], bool]]:
+    """The constructs by the lines that they share, and whether there is nothing else than statements on these."""
+    group: list[Construct] = []
+    line_end = -1
+    for construct in constructs(text):
+        if group and construct.span.start >= line_end:
+            yield group, _is_alone(text, group, line_end)
+            group = []
+        group.append(construct)
+        line_end = text.find("\n", construct.span.end)
+        line_end = len(text) if line_end < 0 else line_end
+    if group:
+        yield group, _is_alone(text, group, line_end)
+
+
+def _is_alone(text: str, group: Sequence[Construct], line_end: int) -> bool:
+    start = text.rfind("\n", 0, group[0].span.start) + 1
+    for construct in group:
+        if construct.kind == "placeholder" or text[start : construct.span.start].strip(_BLANK):
+            return False
+        start = construct.span.end
+    return not text[start:line_end].strip(_BLANK)
 
 
 def unshield(text: str) -> str:
@@ -151,15 +161,23 @@ def near_misses(source: Source, span: Span, names: Collection[str]) -> Iterator[
     rest = "".join(plain)
     for match in _NEAR_PLACEHOLDER.finditer(rest):
         if match["name"] in names:
-            yield _near(source, span, match, "a placeholder", _advice(match[0]))
-    for match in _NEAR_STATEMENT.finditer(rest):
-        word = match["word"]
-        if word in KEYWORDS:
-            yield _near(
-                source, span, match, "a statement", f"write it with blanks inside: `<% {word} … %>`"
+            advice = _advice(
+                match[0], rest[match.start() - 1 : match.start()] + rest[match.end() :][:1]
             )
-        elif len(word) > 2 and (meant := did_you_mean(word, KEYWORDS)):
-            yield _near(source, span, match, "a statement", meant)
+            yield _near(source, span, match, "a placeholder", advice)
+    for match in _NEAR_STATEMENT.finditer(rest):
+        # other languages have such tags too: only what speaks of this template's names is meant as ours
+        inner = match["rest"].strip(" \t-+")
+        if inner and not any(name in names for name in re.findall(_NAME, inner)):
+            continue
+        word = match["word"]
+        if word in KEYWORDS and not (match["blank"] and match["rest"].endswith((" ", "\t"))):
+            advice = f"write it with blanks inside: `<% {word} … %>`"
+            yield _near(source, span, match, "a statement", advice)
+        elif match["blank"] and word != "end" and word not in KEYWORDS:
+            meant = did_you_mean(word, KEYWORDS, cutoff=0.75)
+            if meant:
+                yield _near(source, span, match, "a statement", meant)
     for match in _UNCLOSED.finditer(rest):
         if "%>" not in match[0]:
             kind, end = ("a comment", "#>") if match[0][1] == "#" else ("a statement", "%>")
@@ -173,13 +191,17 @@ def _near(source: Source, span: Span, match: re.Match[str], kind: str, advice: s
     return Diagnostic(source, where, f"`{match[0]}` is text, not {kind}", advice)
 
 
-def _advice(text: str) -> str:
+def _advice(text: str, around: str) -> str:
     inner = text.strip("<>")
     if not text.endswith(">>"):
         return f"a placeholder closes with two: `<<{inner.strip()}>>`"
     if inner != inner.strip():
         return f"write it without blanks inside: `<<{inner.strip()}>>`"
-    return "a placeholder does not touch a word character: set it apart, or wrap it in `<% raw %>`"
+    if re.search(r"\w", around):
+        return (
+            "a placeholder does not touch a word character: set it apart, or wrap it in `<% raw %>`"
+        )
+    return "a placeholder is a name with filters: compute it before, in `<% set name = … %>`"
 
 
 def environment(sources: dict[str, Source], load: Any) -> Environment:
@@ -203,7 +225,9 @@ def environment(sources: dict[str, Source], load: Any) -> Environment:
 
         def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
             number = list(sources).index(stream.name) if stream.name in sources else 0
-            captured = 0  # inside `set` and `filter` blocks the text is a value: it stays as it is
+            captured = (
+                0  # in `set`, `filter`, `macro` and `call` the text is a value: it stays as it is
+            )
             fresh = True  # at the start of a line that has no mark yet
             statement: list[Token] = []
             for token in stream:
@@ -265,9 +289,9 @@ def environment(sources: dict[str, Source], load: Any) -> Environment:
 def _capture(statement: list[Any]) -> int:
     """How a statement changes the depth of captured text: 1, 0 or -1."""
     keyword = next((t.value for t in statement if t.type == "name"), "")
-    if keyword in ("endset", "endfilter"):
+    if keyword in ("endset", "endfilter", "endmacro", "endcall"):
         return -1
-    if keyword == "filter":
+    if keyword in ("filter", "macro", "call"):
         return 1
     if keyword == "set" and not any(t.type == "assign" for t in statement):
         return 1
@@ -279,6 +303,9 @@ def unmark(text: str) -> tuple[str, list[tuple[int, int] | None]]:
 
     Returns:
         the text, and for each of its lines the number of the source and the line in it.
+
+    Raises:
+        ValueError: a filter has cut a mark in two.
     """
     if START in text:
         text = text[text.index(START) + 1 :]
@@ -292,4 +319,7 @@ def unmark(text: str) -> tuple[str, list[tuple[int, int] | None]]:
             line = MARK.sub("", line)
         lines.append(unshield(line))
         origins.append(last)
-    return "\n".join(lines), origins
+    result = "\n".join(lines)
+    if FORBIDDEN.search(result):
+        raise ValueError("a filter takes the text of an included file apart")
+    return result, origins

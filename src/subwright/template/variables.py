@@ -179,6 +179,17 @@ def declared(source: Source, name: str, entry: Mapping[str, Any], span: Span) ->
             )
     elif choices:
         raise SubwrightError(f"a variable of type `{kind}` has no `choices`: `{name}`")
+    unavailable = entry.get("unavailable") or {}
+    if not isinstance(unavailable, dict) or not all(
+        isinstance(v, str) for v in unavailable.values()
+    ):
+        raise SubwrightError(
+            f"`unavailable` of `{name}` is not a mapping",
+            help="write `value: the reason why it is no choice`",
+        )
+    when = entry.get("when")
+    if when is not None and not isinstance(when, str):
+        raise SubwrightError(f"`when` of `{name}` is not an expression", help="quote it")
     variable = Variable(
         name=name,
         type=kind,
@@ -186,8 +197,8 @@ def declared(source: Source, name: str, entry: Mapping[str, Any], span: Span) ->
         span=span,
         default=entry.get("default"),
         choices=tuple(choices),
-        when=entry.get("when"),
-        unavailable=entry.get("unavailable"),
+        when=when,
+        unavailable={str(key): value for key, value in unavailable.items()},
     )
     if not variable.help:
         raise SubwrightError(
