@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -22,14 +23,24 @@ def write(path: Path, content: bytes) -> None:
     The temporary file stands beside it under a name that Claude Code does not load.
 
     Raises:
-        OSError: it cannot be written; the old file is as it was.
+        OSError: it cannot be written, and is as it was; the error names it.
     """
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        # unlike `tempfile`, this gives the file the mode that the user's umask says
-        with temporary.open("xb") as file:
+        _replace(path.resolve(), content)
+    except OSError as error:
+        # the temporary file's name would tell nobody anything
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except RuntimeError as error:  # what `resolve` says of links in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".subwright-{os.urandom(8).hex()}.tmp")
+    # unlike `tempfile`, this gives the file the mode that the user's umask says
+    file = temporary.open("xb")
+    try:
+        with file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
-from subwright.diagnostic import Diagnostic
+from subwright.diagnostic import Diagnostic, Span
 
 TAB = 4
 CARETS = 60  # a longer span is cut: the reader needs its start
+LINE = 160  # a longer line is cut around the span
+# what moves a terminal's cursor, sets its title or turns the direction in which it is read
+_UNSAFE = re.compile(
+    r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def full(diagnostics: Iterable[Diagnostic]) -> str:
@@ -19,28 +25,45 @@ def full(diagnostics: Iterable[Diagnostic]) -> str:
     return "\n".join(_one(diagnostic) for diagnostic in diagnostics)
 
 
+def printable(text: str) -> str:
+    """A text for a terminal: what would do something to it stands there as an escape; tabs stay."""
+    return _UNSAFE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
 def _one(diagnostic: Diagnostic) -> str:
     from click import style
 
     source = diagnostic.source
     line, column = diagnostic.position
     severity = style(diagnostic.severity.value, fg="red", bold=True)
-    parts = [
-        f"{style(f'{source.path}:{line}:{column}', bold=True)}: {severity}: {diagnostic.message}"
-    ]
-    text = source.line(line)
+    place = f"{printable(source.path)}:{line}:{column}"
+    parts = [f"{style(place, bold=True)}: {severity}: {printable(diagnostic.message)}"]
+    before, marked, after = _shown(source.line(line), column - 1, diagnostic.span)
+    text = before + marked + after
     if text.strip():
         number = str(line)
         gutter = style(" " * len(number) + " |", fg="blue")
-        before = text[: column - 1]
-        marked = text[column - 1 : column - 1 + max(1, diagnostic.span.end - diagnostic.span.start)]
         carets = "^" * min(CARETS, max(1, _width(marked)))
         parts.append(gutter)
         parts.append(f"{style(f'{number} |', fg='blue')} {text.expandtabs(TAB)}")
         parts.append(f"{gutter} {' ' * _width(before)}{style(carets, fg='red', bold=True)}")
     if diagnostic.help:
-        parts.append(f"  {style('help:', fg='cyan', bold=True)} {diagnostic.help}")
+        parts.append(f"  {style('help:', fg='cyan', bold=True)} {printable(diagnostic.help)}")
     return "\n".join(parts)
+
+
+def _shown(text: str, at: int, span: Span) -> tuple[str, str, str]:
+    """What a reader sees of a line: before the span, in it, after it."""
+    first, last = 0, len(text)
+    if last > LINE:
+        first = max(0, min(at - LINE // 2, last - LINE))
+        last = min(last, first + LINE)
+    end = min(last, at + max(1, span.end - span.start))
+    return (
+        ("…" if first else "") + printable(text[first:at]),
+        printable(text[at:end]),
+        printable(text[end:last]) + ("…" if last < len(text) else ""),
+    )
 
 
 def _width(text: str) -> int:

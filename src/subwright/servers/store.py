@@ -23,6 +23,9 @@ def folder() -> Path:
     """The cache folder: SUBWRIGHT_CACHE_DIR, or the platform's place for caches.
 
     Root has none of its own: its home is closed to the unprivileged user that servers run as.
+
+    Raises:
+        ServerError: the user has no home folder.
     """
     given = os.environ.get("SUBWRIGHT_CACHE_DIR")
     if given:
@@ -35,7 +38,13 @@ def folder() -> Path:
         base = "/var/cache"
     else:
         base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "subwright" / "servers"
+    try:
+        return Path(base).expanduser() / "subwright" / "servers"
+    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+        raise ServerError(
+            "there is no home folder to keep servers in",
+            help="name a folder in SUBWRIGHT_CACHE_DIR",
+        ) from None
 
 
 class Record(TypedDict):

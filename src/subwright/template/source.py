@@ -465,8 +465,8 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
         known = {name for database in databases.values() for name in database.features}
         stack = sample.at(sample.default_series.version, None, known)
     codes: dict[tuple[str, str], CodeType] = {}
-    pieces = _pieces(spec, parts, variables) if checked else ()
-    problems = check(env, pieces, sources, variables, databases, stack, codes)
+    pieces = _pieces(spec, parts, variables)
+    problems = check(env, pieces, sources, variables, databases, stack, codes) if checked else []
     if problems:
         raise TemplateError(problems)
     summary = parts.get("summary")

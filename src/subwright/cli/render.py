@@ -1,0 +1,475 @@
+"""`subwright render`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from subwright.cli.common import (
+    color_option,
+    configured_at,
+    is_over,
+    library,
+    peek,
+    progress,
+    templates_option,
+    warn,
+)
+from subwright.errors import SubwrightError, did_you_mean
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from subwright.database import Database
+    from subwright.template import Library, Rendered, Template, Value, Variable, Variant
+
+LIBRARY = "subwright.library"
+
+
+class Choosing(click.ParamType[str]):
+    """The type of a variable's option: its choices in help and completion; the template itself checks the value."""
+
+    name = "value"
+
+    def __init__(self, variables: Sequence[Variable], databases: Mapping[str, Database]) -> None:
+        self.variables = variables
+        self.databases = databases
+        words = (
+            c for v in variables for c in (("true", "false") if v.type == "bool" else v.choices)
+        )
+        self.choices = list(dict.fromkeys(words))
+
+    @property
+    def kind(self) -> str:
+        """What the values are: a variable's type, of which the first template's counts."""
+        return self.variables[0].type
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        return str(value)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return f"[{'|'.join(self.choices)}]" if self.choices else None
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        words = self.choices
+        if self.kind in ("version", "driver"):
+            words = [
+                word
+                for database in self._wanted(ctx)
+                for word in (
+                    [s.version for s in database.series]
+                    if self.kind == "version"
+                    else [d.name for d in database.drivers]
+                )
+            ]
+        return [
+            CompletionItem(word) for word in dict.fromkeys(words) if word.startswith(incomplete)
+        ]
+
+    def _wanted(self, ctx: click.Context) -> list[Database]:
+        """The database that is chosen already, else all that can be."""
+        from subwright.database import find_database
+
+        for param in ctx.command.get_params(ctx):
+            if isinstance(param.type, Choosing) and param.type.kind == "database" and param.name:
+                chosen = find_database(str(ctx.params.get(param.name) or ""), self.databases)
+                if chosen is not None:
+                    return [chosen]
+        return list(self.databases.values())
+
+
+class RenderCommand(click.Command):
+    """A command with an option for every variable that a template declares."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if LIBRARY not in ctx.meta and ctx.parent is not None:
+            self.read_templates(ctx.parent, args, (ctx.default_map or {}).get("templates"))
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption:
+            # the option may be a variable of a template that could not be read
+            found: Library | None = ctx.meta.get(LIBRARY)
+            for error in found.broken.values() if found else ():
+                raise error from None
+            raise
+
+    def read_templates(
+        self, parent: click.Context, args: Sequence[str], configured: str | None
+    ) -> Library | None:
+        """The templates that give this command its options: nothing where help or completion does without."""
+        from pathlib import Path
+
+        given = peek(self, parent, args)
+        only_names = parent.resilient_parsing or bool(given.get("help"))
+        # an empty name is refused when the option itself is read
+        folder = given.get("templates", configured) or None
+        try:
+            found = library(Path(folder) if folder else None, checked=not only_names)
+        except (SubwrightError, OSError):
+            if not only_names:
+                raise
+            found = None
+        parent.meta[LIBRARY] = found
+        return found
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        params = super().get_params(ctx)
+        found: Library | None = ctx.meta.get(LIBRARY)
+        if found is None:
+            return params
+        return [*variable_options(found, params), *params]
+
+
+def variable_options(found: Library, params: Sequence[click.Parameter]) -> list[click.Option]:
+    """An option for every variable of the templates whose name is not taken."""
+    taken = {name for param in params for name in (*param.opts, *param.secondary_opts)}
+    by_name: dict[str, list[Variable]] = {}
+    databases: dict[str, Database] = {}
+    for template in found.templates.values():
+        for variable in template.variables.values():
+            by_name.setdefault(variable.name, []).append(variable)
+            if variable.type == "database":
+                databases |= {
+                    c: template.databases[c] for c in variable.choices if c in template.databases
+                }
+    options = []
+    for name, variables in by_name.items():
+        first = variables[0]
+        words = [first.option]
+        # a name that is a switch in one template and takes a value in another takes a value
+        if all(v.type == "bool" for v in variables):
+            words.append(f"--no-{first.option[2:]}")
+        if not taken.isdisjoint(words):
+            continue  # `--set` is the way for these
+        taken.update(words)
+        if len(words) == 2:
+            options.append(
+                click.Option(["/".join(words), name], default=None, help=_help(first, databases))
+            )
+        else:
+            kind = Choosing(variables, databases)
+            metavar = None if kind.choices else first.type.upper()
+            options.append(
+                click.Option(
+                    [first.option, name], type=kind, metavar=metavar, help=_help(first, databases)
+                )
+            )
+    return options
+
+
+def _help(variable: Variable, databases: Mapping[str, Database]) -> str:
+    text = variable.help[:1].upper() + variable.help[1:]
+    text = text if text.endswith(".") else text + "."
+    if variable.type == "version":
+        listing = "; ".join(
+            f"{d.title} {', '.join(s.version for s in d.series)}" for d in databases.values()
+        )
+        return f"{text} A full version is understood too. {listing}.  [default: the newest to be proved]"
+    if variable.type == "driver":
+        listing = "; ".join(
+            f"{d.title} {', '.join(v.name for v in d.drivers)}" for d in databases.values()
+        )
+        return f"{text} {listing}.  [default: the first]"
+    if variable.type == "bool":
+        return f"{text}  [default: {variable.option if variable.default else '--no-' + variable.option[2:]}]"
+    if variable.default:
+        return f"{text}  [default: {variable.default}]"
+    return text
+
+
+class TemplateName(click.ParamType[str]):
+    """The name of a template, completed from the folder."""
+
+    name = "template"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        found: Library | None = ctx.meta.get(LIBRARY)
+        if found is None:
+            try:
+                found = library(ctx.params.get("templates"), checked=False)
+            except (SubwrightError, OSError):
+                return []
+        return [CompletionItem(name) for name in found.templates if name.startswith(incomplete)]
+
+
+@click.command("render", cls=RenderCommand, short_help="Render agents for one stack.")
+@click.argument("names", metavar="[TEMPLATE]...", nargs=-1, type=TemplateName())
+@click.option(
+    "--set",
+    "settings",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Give a variable by its name; works for every variable.",
+)
+@click.option("--all", "everything", is_flag=True, help="Render every database and series.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR|-",
+    help="Write there: a file if it ends in `.md`, else a folder.  [default: stdout]",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
+@click.option("--diff", is_flag=True, help="Like --check, and show the differences.")
+@click.option("--force", is_flag=True, help="Overwrite files that have other content.")
+@templates_option
+@color_option
+@click.pass_context
+def render_command(
+    ctx: click.Context,
+    /,
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    everything: bool,
+    output: str | None,
+    check: bool,
+    diff: bool,
+    force: bool,
+    templates: Path | None,
+    **variables: Any,
+) -> None:
+    """Render TEMPLATEs for one stack, or with --all for every one.
+
+    Without TEMPLATE: every template whose variables fit what was given. One goes to stdout, several need a folder.
+
+    \b
+    Examples:
+      subwright render --database postgresql --version 17
+      subwright render --database mysql -o .claude/agents
+      subwright render --all -o agents --check
+    """
+    from subwright.cli import writing
+
+    if output == "":
+        raise click.UsageError("`-o` is empty: it takes a file, a folder or `-`")
+    to_stdout = output in (None, "-")
+    if to_stdout and (everything or check or diff):
+        option = "--all" if everything else "--check" if check else "--diff"
+        raise click.UsageError(f"{option} needs `-o FILE|DIR`")
+    found: Library = ctx.meta[LIBRARY]
+    asked = _asked(ctx, found, variables, settings, everything)
+    chosen = _chosen(found, names, asked)
+    jobs = [(t, v) for t in chosen for v in variants_of(t, asked)]
+    rendered = [
+        template.render(variant) for template, variant in progress(jobs, len(jobs), "rendering")
+    ]
+    if not everything:
+        _warn_of_end_of_life(rendered)
+    if to_stdout:
+        if len(rendered) > 1:
+            listing = ", ".join(agent.template.name for agent in rendered)
+            raise SubwrightError(
+                f"{len(rendered)} templates fit: {listing}", help="name one, or give `-o DIR`"
+            )
+        click.echo(rendered[0].text.encode(), nl=False)
+        return
+    assert output is not None
+    wanted = writing.plan(rendered, output, everything)
+    # a value narrows what is rendered: what it leaves out is not left over
+    whole = everything and not asked.given
+    superfluous = writing.left_over(output, wanted, chosen) if whole else []
+    writing.carry_out(wanted, superfluous, check=check, diff=diff, force=force)
+
+
+class Asked(NamedTuple):
+    """The values of the command line, those of the configuration, and whether all variants are wanted."""
+
+    given: Mapping[str, Value]
+    configured: Mapping[str, Value]
+    everything: bool
+
+
+def _asked(
+    ctx: click.Context,
+    found: Library,
+    options: Mapping[str, Value | None],
+    settings: Sequence[str],
+    everything: bool,
+) -> Asked:
+    from click.core import ParameterSource
+
+    def is_configured(name: str) -> bool:
+        return ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP
+
+    given: dict[str, Value] = {}
+    configured: dict[str, Value] = {}
+    for name, value in options.items():
+        if value is not None:
+            (configured if is_configured(name) else given)[name] = value
+    by_name = dict(map(setting, settings))
+    if not is_configured("settings"):
+        for name in by_name:
+            if name in given:
+                raise click.UsageError(f"`{name}` is given by its option and by --set")
+        return Asked({**given, **by_name}, configured, everything)
+    known = _variable_names(found)
+    for name in by_name:
+        if name not in known:
+            raise _unknown(name, known)
+    return Asked(given, {**configured, **by_name}, everything)
+
+
+def setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise click.UsageError(f"`--set {text}` is not of the form NAME=VALUE")
+    return name, value
+
+
+def _chosen(found: Library, names: Sequence[str], asked: Asked) -> list[Template]:
+    """The templates that are named, or that fit what is given."""
+    if names:
+        chosen = []
+        for name in dict.fromkeys(names):
+            stem = name.removesuffix(".md")
+            if stem in found.broken:
+                raise found.broken[stem]
+            if stem not in found.templates:
+                raise SubwrightError(
+                    f"there is no template `{name}` in `{found.folder}`",
+                    help=did_you_mean(stem, found.templates)
+                    or "choose from " + ", ".join(found.templates),
+                )
+            chosen.append(found.templates[stem])
+        return chosen
+    for error in found.broken.values():
+        raise error
+    fitting = [t for t in found.templates.values() if set(asked.given) <= set(t.variables)]
+    if not fitting:
+        known = _variable_names(found)
+        for name in asked.given:
+            if name not in known:
+                raise _unknown(name, known)
+        raise SubwrightError(
+            "no template has all of " + ", ".join(f"`{name}`" for name in asked.given),
+            help="`subwright list templates` shows what each has",
+        )
+    resolved = []
+    errors: list[SubwrightError] = []
+    for template in fitting:
+        try:
+            variants_of(template, asked)
+            resolved.append(template)
+        except SubwrightError as error:
+            errors.append(error)
+    if not resolved:
+        raise errors[0]
+    return resolved
+
+
+def _variable_names(found: Library) -> set[str]:
+    return {name for t in found.templates.values() for name in t.variables}
+
+
+def _unknown(name: str, known: set[str]) -> SubwrightError:
+    place = configured_at("--set", name)
+    return SubwrightError(
+        f"{f'{place}: ' if place else ''}no template has a variable `{name}`",
+        help=did_you_mean(name, known) or "variables are " + ", ".join(sorted(known)),
+    )
+
+
+def variants_of(template: Template, asked: Asked) -> list[Variant]:
+    """What is asked for of a template.
+
+    Raises:
+        SubwrightError: a value that it does not take, with `everything` one that fits no variant.
+    """
+    configured = {n: v for n, v in asked.configured.items() if n in template.variables}
+    values = {**configured, **asked.given}
+    try:
+        if asked.everything:
+            return _matrix(template, values, asked)
+        return [_resolve(template, values, asked)]
+    except SubwrightError as error:
+        raise named(template, error) from None
+
+
+def _matrix(template: Template, values: Mapping[str, Value], asked: Asked) -> list[Variant]:
+    """The variants of every database and series that the values fit."""
+    from subwright.template import VariableError
+
+    def is_of_stack(name: str) -> bool:
+        found = template.variables.get(name)
+        return found is None or found.type in ("database", "version")
+
+    variants: list[Variant] = []
+    misfits: list[VariableError] = []
+    drivers: dict[str, None] = {}
+    _short(template, values)
+    for stack in template.variants({n: v for n, v in values.items() if is_of_stack(n)}):
+        own = {name: value for name, value in stack.values.items() if is_of_stack(name)}
+        try:
+            variants.append(_resolve(template, {**values, **own}, asked))
+        except VariableError as error:
+            variable = template.variables[error.variable]
+            if variable.type != "driver" and variable.when is None:
+                raise
+            misfits.append(error)
+            if stack.stack is not None:
+                known = template.databases[stack.stack.name].drivers
+                drivers.update(dict.fromkeys(driver.name for driver in known))
+    if variants:
+        return variants
+    first = misfits[0]
+    if template.variables[first.variable].type == "driver":
+        template.variables[first.variable].choose(str(values[first.variable]), tuple(drivers))
+    raise first
+
+
+def _resolve(template: Template, values: Mapping[str, Value], asked: Asked) -> Variant:
+    from subwright.template import VariableError
+
+    _short(template, values)
+    try:
+        return template.resolve(values)
+    except VariableError as error:
+        variable = template.variables.get(error.variable)
+        other = asked.everything or (template.database and template.database.name in asked.given)
+        if variable is None or variable.name in asked.given or not variable.when or not other:
+            raise
+        # a default for one database says nothing of another, unless it is wrong for all
+        variable.parse(values[variable.name], template.databases)
+    rest = {name: value for name, value in values.items() if name != variable.name}
+    return _resolve(template, rest, asked)
+
+
+def _short(template: Template, values: Mapping[str, Value]) -> None:
+    """Refuse a version with a number that no version has, and that is more than Python reads."""
+    from subwright.template import VariableError
+    from subwright.template.variables import shorten
+
+    for variable in template.variables.values():
+        value = str(values.get(variable.name, ""))
+        if variable.type == "version" and any(len(n) > 9 for n in re.findall(r"\d+", value)):
+            raise VariableError(
+                variable.name, f"`{shorten(value)}` is no version", help="write it as in 17.4"
+            )
+
+
+def named(template: Template, error: SubwrightError) -> SubwrightError:
+    """An error about a value, with what gives it in front: the option, or the place in the configuration."""
+    from subwright.template import VariableError
+
+    if not isinstance(error, VariableError) or error.variable not in template.variables:
+        return error
+    option = template.variables[error.variable].option
+    message = error.message if f"`{option}" in error.message else f"{option}: {error.message}"
+    place = configured_at(option, error.variable)
+    return SubwrightError(f"{place}: {message}" if place else message, help=error.help)
+
+
+def _warn_of_end_of_life(rendered: Sequence[Rendered]) -> None:
+    for stack in {a.variant.name: a.variant.stack for a in rendered if is_over(a)}.values():
+        assert stack is not None
+        warn(f"{stack.title} {stack.version} is out of support since {stack.eol}")
