@@ -57,7 +57,7 @@ SECTIONS = {
     ],
 }
 # full has more than 30,000: what its reader needs would not fit
-MOST = {"full": 32_600, "core": 10_000}
+MOST = {"full": 33_000, "core": 10_000}
 SERENA = re.compile(r"mcp__serena__[a-z_]+")
 # words of another database that a variant may use all the same
 ALLOWED = {

@@ -157,7 +157,7 @@ def test_what_is_wrong_is_found_at_its_line(
     line: str,
     message: str,
 ) -> None:
-    monkeypatch.setattr("subwright.prove.statements.SECONDS", 3.0)
+    monkeypatch.setattr("subwright.prove.statements.SECONDS", 10.0)
     change(old, new)
     result = run("--output-format", "concise")
     assert result.exit_code == 1
@@ -169,7 +169,7 @@ def test_what_is_wrong_is_found_at_its_line(
 def test_hanging_example_does_not_stop_the_others(
     run: Run, change: Change, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("subwright.prove.statements.SECONDS", 2.0)
+    monkeypatch.setattr("subwright.prove.statements.SECONDS", 10.0)
     change('session.add(Item(name="one"))', "while True: pass")
     result = run()
     assert result.exit_code == 1

@@ -348,6 +348,7 @@ def _execute(
             "DATABASE_URL": database,
             "SUBWRIGHT_REPORT": str(reports),
             "SUBWRIGHT_FACTS": json.dumps(_facts(run.rendered)) if stack else "{}",
+            "PYTEST_ADDOPTS": "-x" if run.fail_fast else "",
             "PYTEST_PLUGINS": "subwright.prove.pytest_report",
             **{key: str(value) for key, value in frame.get("environment", {}).items()},
         },

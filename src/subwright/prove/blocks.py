@@ -171,7 +171,10 @@ def _problem(key: str, value: str) -> str | None:
 
 
 def _comment(rendered: Rendered, fence: Fence) -> tuple[tuple[Source, Span], list[str]]:
-    """The marks in the template comment that ends just before a fence, and where they stand."""
+    """The marks in the template comment that ends just before a fence, and where they stand.
+
+    They may depend on the variables, as in `<# prove: <% if DETAIL == "core" %>skip="why"<% endif %> #>`.
+    """
     source, line = rendered.origins[fence.line - 2]
     above = line - 1
     while above > 0 and _STATEMENT.fullmatch(source.line(above)):
@@ -183,7 +186,7 @@ def _comment(rendered: Rendered, fence: Fence) -> tuple[tuple[Source, Span], lis
         return (source, source.line_span(line)), []
     place = source, Span(start, end)
     try:
-        return place, shlex.split(match["words"])
+        return place, shlex.split(rendered.evaluate(match["words"]))
     except ValueError:
         raise _error(*place, "a quotation in the marks of a code block is not closed") from None
 

@@ -51,6 +51,11 @@ class Variant:
     stack: Stack | None
 
     @property
+    def context(self) -> dict[str, Any]:
+        """The names that the template's expressions see."""
+        return {**self.values, "database": self.stack} if self.stack else dict(self.values)
+
+    @property
     def name(self) -> str:
         """Database and series, as in `postgresql-17`; empty for a template without a database."""
         return f"{self.stack.name}-{self.stack.version}" if self.stack else ""
@@ -80,6 +85,14 @@ class Rendered:
     def file_name(self) -> str:
         """The name of the agent with `.md`; the template's own name where the agent's is no file name."""
         return f"{self.name if _FILE_NAME.fullmatch(self.name) else self.template.name}.md"
+
+    def evaluate(self, text: str) -> str:
+        """A text of the template's language with the values of this variant.
+
+        Raises:
+            TemplateError: an expression in it fails.
+        """
+        return self.template.evaluate(text, self.variant)
 
     def origin(self, diagnostic: Diagnostic) -> Diagnostic:
         """A finding about this text as one about the template's line."""
@@ -228,9 +241,7 @@ class Template:
             TemplateError: an expression that fails, or a field that the client would not read as it was meant.
             ContractError: the agent breaks the template's contract.
         """
-        context: dict[str, Any] = dict(variant.values)
-        if variant.stack:
-            context["database"] = variant.stack
+        context = variant.context
         fields: dict[str, Any] = {}
         lines: list[tuple[Source, int]] = [(self.source, 1)]
         lines.append((self.source, 1))
@@ -265,6 +276,20 @@ class Template:
             raise TemplateError([self._at("name", "the rendered frontmatter does not read back")])
         self._contract(rendered, context)
         return rendered
+
+    def evaluate(self, text: str, variant: Variant) -> str:
+        """A text in the template's language, such as a comment of it, for one variant.
+
+        Raises:
+            TemplateError: an expression in it fails.
+        """
+        if not has_constructs(text):
+            return text
+        try:
+            return unmark(self.env.from_string(text).render(variant.context))[0]
+        except Exception as error:  # whatever an expression raises is the template's error
+            problem = f"`{shorten(text.strip())}`: {error}"
+            raise TemplateError([Diagnostic(self.source, Span(0, 3), problem)]) from None
 
     @property
     def _body(self) -> Piece:
