@@ -24,9 +24,8 @@ import pytest
 
 from subwright import servers
 from subwright.servers import packages, process
-from subwright.servers.binary import series_of
 from subwright.servers.packages import Apt, Npm, Pip
-from subwright.servers.sources import SOURCES
+from subwright.servers.sources import SOURCES, series_of
 
 linux = pytest.mark.skipif(
     sys.platform != "linux" or os.uname().machine != "x86_64", reason="needs Linux on x86-64"

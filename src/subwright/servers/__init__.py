@@ -16,9 +16,8 @@ from subwright.servers.binary import (
     newest_first,
     read_version,
     require_platform,
-    series_of,
 )
-from subwright.servers.sources import SOURCES
+from subwright.servers.sources import SOURCES, series_of
 
 __all__ = [
     "Binary",

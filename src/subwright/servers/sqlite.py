@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from subwright.servers.binary import Binary, Server, ServerError, series_of
+from subwright.servers.binary import Binary, Server, ServerError
+from subwright.servers.sources import series_of
 
 # found before the standard library's module when its folder stands in PYTHONPATH
 _SHIM = Path(__file__).with_name("sqlite_shim.py")

@@ -1,15 +1,7 @@
 """Templates: agents written once and rendered for one stack each."""
 
-from subwright.template.source import (
-    ORIGIN,
-    Library,
-    Rendered,
-    Template,
-    TemplateError,
-    Variant,
-    load,
-    load_all,
-)
+from subwright.template.loading import Library, load, load_all
+from subwright.template.source import ORIGIN, Rendered, Template, TemplateError, Variant
 from subwright.template.variables import Value, Variable, VariableError
 
 __all__ = [
