@@ -657,3 +657,21 @@ def test_a_database_that_is_left_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     with scratch_database("postgresql+asyncpg://u:secret@h/d", tmp_path, said.append) as url:
         name = url.rpartition("/")[2]
     assert said == [f"the database `{name}` is left at `postgresql+asyncpg://u:***@h/d`: refused"]
+
+
+def test_failed_proof_is_made_again(run: Run, change: Change, templates: Path) -> None:
+    """The first try leaves a file by which the second one passes."""
+    mark = templates.parent / "seen"
+    change(
+        "session.add(Item",
+        "from pathlib import Path\n"
+        f"seen = Path({str(mark)!r}).exists()\n"
+        f"Path({str(mark)!r}).touch()\n"
+        "assert seen\n"
+        "session.add(Item",
+    )
+    result = run("--retries", "1")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.rstrip().endswith("0, try 2")
+    mark.unlink()
+    assert run("--retries", "0").exit_code == 1

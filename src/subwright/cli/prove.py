@@ -98,6 +98,13 @@ def _fitting(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     help="How many agents to prove at a time.  [default: one for each processor]",
 )
 @click.option(
+    "--retries",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    help="Prove an agent again when it fails, as on a machine under load; the report says so.",
+)
+@click.option(
     "--record",
     is_flag=True,
     help="Note what was proved on what in agents/PROVED.json of this folder.",
@@ -118,6 +125,7 @@ def prove_command(
     style: str,
     fail_fast: bool,
     jobs: int | None,
+    retries: int,
     record: bool,
     templates: Path | None,
 ) -> None:
@@ -151,6 +159,7 @@ def prove_command(
             style,
             fail_fast,
             jobs,
+            retries,
             record,
             templates,
             configured,

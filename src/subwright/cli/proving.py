@@ -50,6 +50,7 @@ class Request:
     style: str
     fail_fast: bool
     jobs: int | None
+    retries: int
     record: bool
     templates: Path | None
     configured: frozenset[str] = frozenset()
@@ -149,6 +150,17 @@ def _prove_all(
 
 
 def _prove(
+    agent: Agent, request: Request, only: Sequence[range], say: Callable[[str], object]
+) -> prove.Proof:
+    for number in range(1, request.retries + 2):
+        proof = _try(agent, request, only, say)
+        proof.tries = number
+        if not proof.failed or process.is_stopping():
+            break
+    return proof
+
+
+def _try(
     agent: Agent, request: Request, only: Sequence[range], say: Callable[[str], object]
 ) -> prove.Proof:
     with _server(agent, request) as place:
@@ -458,8 +470,14 @@ def _nearest(series: str, can: Sequence[str], agent: Agent) -> str:
     assert agent.rendered is not None
     stack = agent.rendered.variant.stack
     assert stack is not None
-    order = [s.version for s in agent.rendered.template.databases[stack.name].series]
-    place = {version: index for index, version in enumerate(order)}
-    reachable = [version for version in can if version in place]
-    # of two that are equally near the newer one, which has all that this one has
-    return min(reachable, key=lambda v: (abs(place[v] - place[series]), -place[v]))
+    template = agent.rendered.template
+    database = template.databases[stack.name]
+    order = [series.version for series in database.series]
+
+    def differences(version: str) -> tuple[int, int]:
+        other = database.at(version, None, template.features)
+        different = sum(other.has(name) != stack.has(name) for name in template.features)
+        return different, -order.index(version)
+
+    # the one of which the same is true; of two alike the newer
+    return min((version for version in can if version in order), key=differences)

@@ -73,12 +73,13 @@ class Result:
 
 @dataclass
 class Proof:
-    """All results of one agent on one server."""
+    """All results of one agent on one server; `tries` is how often it took, where a failed proof was made again."""
 
     agent: str
     variant: str = ""
     database: str = ""
     server: str = ""
+    tries: int = 1
     results: list[Result] = field(default_factory=list)
     libraries: dict[str, str] = field(default_factory=dict)
 
@@ -479,7 +480,7 @@ def _commands(
     done = process.run(
         ["bash", "-c", script], project.folder, environment, block.seconds or COMMAND_SECONDS
     )
-    tests = _tests(run, project, reports)
+    tests = _tests(run, block, project, reports)
     for result in tests:
         run.add(result)
     output = done.output
@@ -498,7 +499,7 @@ def _commands(
         run.failed(block, at, "its tests fail", _tail(output))
         return
     command = lines[at - block.line] if at is not None else block.title
-    named = project.first_named(output)
+    named = project.named(output)
     run.failed(block, named or at, f"`{command}` ends with status {done.status}", _tail(output))
 
 
@@ -506,8 +507,8 @@ def _tail(output: str, lines: int = 25) -> str:
     return "\n".join(_TRAPPED.sub("", output).rstrip().splitlines()[-lines:])
 
 
-def _tests(run: _Run, project: Project, reports: Path) -> list[Result]:
-    """What the tests came to that a command ran."""
+def _tests(run: _Run, block: Block, project: Project, reports: Path) -> list[Result]:
+    """What the tests came to that a command ran; one that fails outside of the agent's code stands at the command."""
     if not reports.exists():
         return []
     results = []
@@ -532,7 +533,7 @@ def _tests(run: _Run, project: Project, reports: Path) -> list[Result]:
                     "failed",
                     line or 0,
                     message=message,
-                    diagnostic=run.diagnostic(line or 1, message),
+                    diagnostic=run.diagnostic(line or block.line, message),
                     statements=statements,
                 )
             )

@@ -112,6 +112,11 @@ def end_all() -> None:
                 os.kill(pid, signal.SIGTERM)
 
 
+def is_stopping() -> bool:
+    """Whether the run is being ended."""
+    return _stopping.is_set()
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     if os.name == "posix":
         # the group is the child's own, so this also reaches what it left in the background

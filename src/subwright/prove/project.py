@@ -14,6 +14,8 @@ from subwright.prove.static import whole_file
 
 _PLACE = re.compile(r"(?<![\w./-])(?P<path>[\w./-]+\.\w+):(?P<line>\d+)(?::\d+)?")
 
+_FRAME = re.compile(r'^ *File "(?P<path>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
+
 
 class ProjectError(SubwrightError):
     """A file that an agent would write outside of its project."""
@@ -73,8 +75,12 @@ class Project:
             found = self.agent_line(file, line) or found
         return found
 
-    def first_named(self, output: str) -> int | None:
-        """The agent's line that the output of a tool names first."""
+    def named(self, output: str) -> int | None:
+        """The agent's line that an output is about: the innermost of a traceback, else the first that is named."""
+        traced = [(match["path"], int(match["line"])) for match in _FRAME.finditer(output)]
+        line = self.innermost(traced)
+        if line is not None:
+            return line
         for match in _PLACE.finditer(output):
             line = self.agent_line(match["path"], int(match["line"]))
             if line is not None:

@@ -81,7 +81,7 @@ def write(folder: Path, proofs: Iterable[tuple[Proof, Rendered]]) -> list[str]:
 
 def entry(proof: Proof, rendered: Rendered) -> dict[str, Any]:
     """What the record says of one proof."""
-    tests = [result for result in proof.results if not result.block]
+    tests = [result for result in proof.results if not result.block and result.status == "passed"]
     python = [result for result in proof.results if result.language in PYTHON]
     return {
         "sha256": digest(rendered.text),

@@ -56,7 +56,7 @@ def table(proofs: Sequence[Proof]) -> str:
                 str(proof.count("parsed")),
                 _share(tests) if tests else "",
                 f"{proof.statements:,}",
-                str(len(proof.failed)),
+                str(len(proof.failed)) + (f", try {proof.tries}" if proof.tries > 1 else ""),
             ]
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -67,7 +67,9 @@ def table(proofs: Sequence[Proof]) -> str:
 
 
 def _share(results: Sequence[Result]) -> str:
-    return f"{sum(1 for r in results if r.status == 'passed')}/{len(results)}"
+    """How many of those passed that are not for another variant."""
+    asked = [result for result in results if result.status != "skipped"]
+    return f"{sum(result.status == 'passed' for result in asked)}/{len(asked)}"
 
 
 def concise(proofs: Sequence[Proof]) -> str:
@@ -93,6 +95,7 @@ def _record(proof: Proof) -> dict[str, Any]:
         "variant": proof.variant or None,
         "database": proof.database or None,
         "server": proof.server or None,
+        "tries": proof.tries,
         "libraries": proof.libraries,
         "results": [
             {

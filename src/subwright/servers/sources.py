@@ -51,10 +51,10 @@ SOURCES: Mapping[str, Mapping[str, Package]] = {
             "0.5.0",
             ("99b436a36815166b1f825d513cba4bd15fc909fdb35b32ac2694ab5255b52aea",),  # cp311
         ),
-        "3.42": Pip(
+        "3.42": Pip(  # 3.43.1: the wheel with 3.42.0 was built without short sleeps, so nobody waits for a lock
             "pysqlite3-binary",
-            "0.5.1",
-            ("41c17f30a68c1fe87aef88402f9e5ededf1cb319089705fdf2f8fdeeb91f79d1",),  # cp311
+            "0.5.2",
+            ("6c37c51679256e529659e7e3798464e9284acd7b6f96a75215be939e86ea80c5",),  # cp311
         ),
         "3.45": Pip(
             "sqlean.py",
