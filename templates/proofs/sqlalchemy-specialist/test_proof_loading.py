@@ -121,10 +121,10 @@ async def test_details_load_all_that_the_response_reads(session: AsyncSession) -
     ada = await add_posts(session, 1)
     post_id = await session.scalar(select(Post.id).where(Post.author_id == ada.id))
     assert post_id is not None
-    await session.get_one(Post, post_id)  # there already, with nothing loaded
+    known = await session.get_one(Post, post_id)  # with nothing loaded
     with sent() as statements:
         post = await post_details(session, post_id)
-        assert post is not None
+        assert post is known
         assert author(post) and tags(post) and comments(post)
     assert len(statements) == 3
     assert await post_details(session, 0) is None
