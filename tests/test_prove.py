@@ -401,6 +401,8 @@ def test_interrupt_leaves_nothing(templates: Path, change: Change, number: str) 
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
+        # under nohup the signal is ignored, and stays so in a child
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while len(left_processes(templates.parent / "tmp")) < 1 and time.monotonic() < deadline:

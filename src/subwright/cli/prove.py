@@ -159,9 +159,9 @@ def prove_command(
             style,
             fail_fast,
             jobs,
-            retries,
             record,
             templates,
             configured,
+            retries,
         )
     )

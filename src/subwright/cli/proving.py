@@ -50,10 +50,10 @@ class Request:
     style: str
     fail_fast: bool
     jobs: int | None
-    retries: int
     record: bool
     templates: Path | None
     configured: frozenset[str] = frozenset()
+    retries: int = 0
 
     def given(self, name: str) -> bool:
         """Whether something stands on the command line itself."""
