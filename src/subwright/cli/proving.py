@@ -19,7 +19,7 @@ from subwright.cli.common import databases, library, warn
 from subwright.cli.render import Asked, setting, variants_of
 from subwright.database import Database, find_database
 from subwright.diagnostic import Source
-from subwright.errors import SubwrightError, did_you_mean
+from subwright.errors import SubwrightError
 from subwright.output import printable
 from subwright.prove import process, record
 from subwright.prove.report import FORMATS
@@ -250,22 +250,12 @@ def _agents(request: Request) -> Iterator[Agent]:
 def _templates(found: Library, names: Sequence[str], request: Request) -> list[Template]:
     """The templates that are named; without a name all that have what is asked for."""
     about = [option for option in ("database", "version") if request.given(option)]
-    chosen = []
-    for name in names:
-        stem = name.removesuffix(".md")
-        if stem in found.broken:
-            raise found.broken[stem]
-        if stem not in found.templates:
-            raise SubwrightError(
-                f"there is no template `{name}`",
-                help=did_you_mean(stem, found.templates)
-                or "choose from " + ", ".join(found.templates),
-            )
-        chosen.append(found.templates[stem])
-        for option in about:
-            if chosen[-1].variable_of(option) is None:
-                raise SubwrightError(f"`{stem}` has no variable for `--{option}`")
     if names:
+        chosen = found.named(names)
+        for template in chosen:
+            for option in about:
+                if template.variable_of(option) is None:
+                    raise SubwrightError(f"`{template.name}` has no variable for `--{option}`")
         return chosen
     for error in found.broken.values():
         raise error

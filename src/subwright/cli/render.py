@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from subwright.database import Database
     from subwright.template import Library, Rendered, Template, Value, Variable, Variant
 
-LIBRARY = "subwright.library"
+LIBRARY = "subwright.found"
 
 
 class Choosing(click.ParamType[str]):
@@ -329,19 +329,7 @@ def setting(text: str) -> tuple[str, str]:
 def _chosen(found: Library, names: Sequence[str], asked: Asked) -> list[Template]:
     """The templates that are named, or that fit what is given."""
     if names:
-        chosen = []
-        for name in dict.fromkeys(names):
-            stem = name.removesuffix(".md")
-            if stem in found.broken:
-                raise found.broken[stem]
-            if stem not in found.templates:
-                raise SubwrightError(
-                    f"there is no template `{name}` in `{found.folder}`",
-                    help=did_you_mean(stem, found.templates)
-                    or "choose from " + ", ".join(found.templates),
-                )
-            chosen.append(found.templates[stem])
-        return chosen
+        return found.named(names)
     for error in found.broken.values():
         raise error
     fitting = [t for t in found.templates.values() if set(asked.given) <= set(t.variables)]

@@ -95,7 +95,7 @@ async def one(request: dict[str, Any], counter: Counter) -> dict[str, Any]:
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             await run(compiled(request["cleanup"], "<cleanup>"), scope)
-    except Exception as caught:
+    except Exception as caught:  # whatever the frame's own code raises is to be told
         if error is None:
             error, stage = caught, "cleanup"
     answer: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
@@ -35,6 +35,24 @@ class Library:
     folder: Path
     templates: Mapping[str, Template]
     broken: Mapping[str, SubwrightError]
+
+    def named(self, names: Iterable[str]) -> list[Template]:
+        """The templates of these names, each once; a name may end in `.md`.
+
+        Raises:
+            SubwrightError: there is none of a name, or it is wrong.
+        """
+        stems = {name.removesuffix(".md"): name for name in names}
+        for stem, name in stems.items():
+            if stem in self.broken:
+                raise self.broken[stem]
+            if stem not in self.templates:
+                advice = did_you_mean(stem, self.templates)
+                raise SubwrightError(
+                    f"there is no template `{name}` in `{self.folder}`",
+                    help=advice or "choose from " + ", ".join(self.templates),
+                )
+        return [self.templates[stem] for stem in stems]
 
 
 def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool = True) -> Library:
