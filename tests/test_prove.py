@@ -23,7 +23,7 @@ from conftest import ROOT
 from subwright.cli import main, proving
 from subwright.cli.common import library
 from subwright.diagnostic import Diagnostic, Source, Span
-from subwright.output import full
+from subwright.output import frames
 from subwright.prove import Proof, blocks, record, report
 from subwright.prove import Result as Told
 from subwright.prove.database import scratch_database
@@ -343,7 +343,7 @@ def test_nothing_that_an_agent_holds_moves_the_terminal(run: Run, templates: Pat
 @pytest.mark.parametrize("at", [0, 1, 500_000, 999_990])
 def test_long_line_is_cut_around_what_is_wrong(at: int) -> None:
     text = "a" * at + "\tX" + "b" * (1_000_000 - at)
-    shown = click.unstyle(full([Diagnostic(Source("f.md", text), Span(at + 1, at + 2), "m")]))
+    shown = click.unstyle(frames([Diagnostic(Source("f.md", text), Span(at + 1, at + 2), "m")]))
     _, _, line, carets = shown.splitlines()
     assert len(line) < 180
     assert line[carets.index("^")] == "X"

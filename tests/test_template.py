@@ -15,7 +15,7 @@ from subwright.contract import ContractError
 from subwright.database import load as load_databases
 from subwright.diagnostic import DiagnosticError
 from subwright.errors import SubwrightError
-from subwright.output import full
+from subwright.output import frames
 from subwright.template import Template, VariableError, load, load_all
 from subwright.template.frontmatter import serialise
 from subwright.template.syntax import constructs, prepare
@@ -49,7 +49,7 @@ def test_error_names_file_line_and_remedy(
     with pytest.raises(SubwrightError) as caught:
         render_all()
     error = caught.value
-    report = full(error.diagnostics) if isinstance(error, DiagnosticError) else error.message
+    report = frames(error.diagnostics) if isinstance(error, DiagnosticError) else error.message
     snapshot(path.with_suffix(".out"), click.unstyle(report) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""`[tool.subwright]` in the nearest pyproject.toml: defaults of options."""
+"""`[tool.subwright]` in the nearest pyproject.toml, or `subwright.toml`: defaults of options."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ class ConfigError(SubwrightError):
 
 @dataclass(frozen=True)
 class Config:
-    """The table `[tool.subwright]` and the file that it was read from."""
+    """The table `[tool.subwright]`, or the whole of `subwright.toml`, and the file that it was read from.
+
+    `prefix` are the names of the tables around it.
+    """
 
     path: Path
     text: str
     table: Mapping[str, Any]
+    prefix: tuple[str, ...] = ("tool", "subwright")
 
     def tables(self, names: Iterable[str], shared: Iterable[str]) -> dict[str, Mapping[str, Any]]:
         """The tables inside, by name; the entries that all share have the name ``.
@@ -53,9 +57,13 @@ class Config:
     def unknown(self, table: str, key: str, known: Iterable[str]) -> ConfigError:
         """The error for a key that means nothing."""
         known = sorted(known)
-        where = f"tool.subwright.{table}" if table else "tool.subwright"
         advice = did_you_mean(key, known) or "it takes " + ", ".join(known)
-        return self.error(table, key, f"unknown key `{key}` in `[{where}]`", advice)
+        return self.error(table, key, f"unknown key `{key}` in {self.title(table)}", advice)
+
+    def title(self, table: str) -> str:
+        """What messages call a table of it, or the whole of it."""
+        names = ".".join((*self.prefix, *([table] if table else [])))
+        return f"`[{names}]`" if names else f"`{self.path.name}`"
 
     def error(self, table: str, key: str, message: str, help: str | None = None) -> ConfigError:
         """An error at the line of a key."""
@@ -63,8 +71,11 @@ class Config:
 
     def where(self, table: str, key: str) -> str:
         """The file and line of a key."""
-        path = ("tool", "subwright", *([table] if table else []), key)
-        return f"{self.path}:{_line(self.text, path)}"
+        return f"{self.path}:{self.line(*([table] if table else []), key)}"
+
+    def line(self, *keys: str) -> int:
+        """The line of a key in tables of it, or of the nearest thing around it that has one."""
+        return _line(self.text, (*self.prefix, *keys))
 
     def absolute(self, value: str) -> str:
         """A path in the configuration, which is meant from the configuration's own folder."""
@@ -95,33 +106,45 @@ def _parts(key: str) -> tuple[str, ...]:
 
 
 def find(start: Path) -> Config | None:
-    """The configuration of the nearest pyproject.toml in a folder or above it that has one.
+    """The configuration of the nearest folder, at or above one, that has any: `subwright.toml` before pyproject.toml.
 
     Raises:
-        ConfigError: a pyproject.toml that cannot be read.
+        ConfigError: a file that cannot be read.
     """
+    for folder in (start, *start.parents):
+        path = folder / "subwright.toml"
+        if path.is_file():
+            text, data = _read(path)
+            return Config(path, text, data, ())
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            text, data = _read(path)
+            found = _table(path, text, data)
+            if found is not None:
+                return Config(path, text, found)
+    return None
+
+
+def _table(path: Path, text: str, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    tool = data.get("tool", {})
+    if not isinstance(tool, dict):
+        raise ConfigError(f"{path}:{_line(text, ('tool',))}: `tool` is not a table")
+    table = tool.get("subwright")
+    if table is not None and not isinstance(table, dict):
+        line = _line(text, ("tool", "subwright"))
+        raise ConfigError(f"{path}:{line}: `tool.subwright` is not a table")
+    return table
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
     import tomllib
 
-    for folder in (start, *start.parents):
-        path = folder / "pyproject.toml"
-        if not path.is_file():
-            continue
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = tomllib.loads(text)
-        except RecursionError:
-            raise ConfigError(f"{path}: nested too deeply") from None
-        except ValueError as error:  # not TOML, not UTF-8, or a number with thousands of digits
-            raise ConfigError(f"{path}: not TOML: {error}") from None
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-        tool = data.get("tool", {})
-        if not isinstance(tool, dict):
-            raise ConfigError(f"{path}:{_line(text, ('tool',))}: `tool` is not a table")
-        table = tool.get("subwright")
-        if table is not None:
-            if not isinstance(table, dict):
-                line = _line(text, ("tool", "subwright"))
-                raise ConfigError(f"{path}:{line}: `tool.subwright` is not a table")
-            return Config(path, text, table)
-    return None
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number with thousands of digits
+        raise ConfigError(f"{path}: not TOML: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None

@@ -67,17 +67,46 @@ class Severity(Enum):
 
     ERROR = "error"
     WARNING = "warning"
+    INFO = "info"
+
+
+class Edit(NamedTuple):
+    """Text to put in place of a span; an empty span inserts, an empty text deletes."""
+
+    span: Span
+    text: str
+
+
+class Fix(NamedTuple):
+    """Edits that mend one finding and change nothing else; `title` says what they do, as in `quote the value`."""
+
+    title: str
+    edits: tuple[Edit, ...]
+
+
+class Related(NamedTuple):
+    """Another place that a finding speaks of, and what is there."""
+
+    source: Source
+    span: Span
+    message: str
 
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding: `message` says what is wrong at `span`, `help` what to do about it."""
+    """One finding: `message` says what is wrong at `span`, `help` what to do about it.
+
+    `rule` names the rule that found it, where one did.
+    """
 
     source: Source
     span: Span
     message: str
     help: str | None = None
     severity: Severity = Severity.ERROR
+    rule: str | None = None
+    fix: Fix | None = None
+    related: tuple[Related, ...] = ()
 
     @property
     def position(self) -> Position:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from subwright import markdown
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
+from subwright.markdown import Fence, Heading
 
 if TYPE_CHECKING:
     import yaml
@@ -28,25 +30,6 @@ class Field:
     value: Span
     data: Any
     node: yaml.Node
-
-
-@dataclass(frozen=True)
-class Heading:
-    """A heading: its level from 1 to 6, its text, the span of its first line."""
-
-    level: int
-    text: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class Fence:
-    """A fenced code block: its info string, its code, the span of its opening line, the line of its code."""
-
-    info: str
-    code: str
-    span: Span
-    line: int
 
 
 @dataclass(frozen=True)
@@ -73,22 +56,7 @@ class Spec:
     @cached_property
     def blocks(self) -> tuple[Heading | Fence, ...]:
         """The headings and fenced code blocks of the body, in order."""
-        from markdown_it import MarkdownIt
-
-        body = self.source.text[slice(*self.body)]
-        first = self.source.position(self.body.start).line
-        blocks: list[Heading | Fence] = []
-        tokens = MarkdownIt("commonmark").disable("inline").parse(body)
-        for token, following in zip(tokens, [*tokens[1:], None], strict=True):
-            if token.map is None:
-                continue
-            line = first + token.map[0]
-            span = self.source.line_span(line)
-            if token.type == "heading_open" and following is not None:
-                blocks.append(Heading(int(token.tag[1]), following.content, span))
-            elif token.type == "fence":
-                blocks.append(Fence(token.info.strip(), token.content, span, line + 1))
-        return tuple(blocks)
+        return tuple(markdown.blocks(self.source, self.body))
 
     @property
     def headings(self) -> tuple[Heading, ...]:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import SubwrightError
+from subwright.languages import Problem
 from subwright.prove import process
 from subwright.prove.blocks import Block, BlockError, blocks
 from subwright.prove.database import DatabaseError, scratch_database, server_version, through
 from subwright.prove.printed import compare
 from subwright.prove.project import Project, ProjectError
 from subwright.prove.statements import Statements
-from subwright.prove.static import Problem, check, check_python, whole_file
+from subwright.prove.static import check, check_python, whole_file
 
 if TYPE_CHECKING:
     from subwright.spec import Spec

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Literal
 
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
 from subwright.errors import did_you_mean
-from subwright.spec import Fence, Spec
+from subwright.languages import PYTHON, SHELL
+from subwright.markdown import Fence
+from subwright.spec import Spec
 
 if TYPE_CHECKING:
     from subwright.template import Rendered
 
 Role = Literal["file", "statements", "commands", "output", "text"]
 
-PYTHON = ("python", "py", "python3")
-SHELL = ("bash", "sh", "shell")
 _COMMENT = re.compile(r"<\#[+-]?\s+prove:(?P<words>.*?)\s[+-]?\#>", re.DOTALL)
 _STATEMENT = re.compile(r"\s*<%.*%>\s*")
 _KEYS = ("raises", "statements", "skip", "seconds", "before")

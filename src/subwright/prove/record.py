@@ -10,8 +10,8 @@ from typing import Any
 
 from subwright import files
 from subwright.errors import SubwrightError
+from subwright.languages import PYTHON
 from subwright.prove import Proof
-from subwright.prove.blocks import PYTHON
 from subwright.template import Rendered
 
 NAME = "PROVED.json"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from subwright.output import full as frames
-from subwright.output import printable
+from subwright.languages import PYTHON, SHELL
+from subwright.output import frames, printable
+from subwright.output.as_json import encode
+from subwright.output.github import annotation
+from subwright.output.junit import document, xml_text
+from subwright.output.report import aligned
 from subwright.prove import Proof, Result
-from subwright.prove.blocks import PYTHON, SHELL
 
 
 def full(proofs: Sequence[Proof]) -> str:
@@ -59,11 +60,7 @@ def table(proofs: Sequence[Proof]) -> str:
                 str(len(proof.failed)) + (f", try {proof.tries}" if proof.tries > 1 else ""),
             ]
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return "\n".join(aligned(rows))
 
 
 def _share(results: Sequence[Result]) -> str:
@@ -86,7 +83,7 @@ def concise(proofs: Sequence[Proof]) -> str:
 
 def as_json(proofs: Sequence[Proof]) -> str:
     """Everything, as one JSON object with the version of its form."""
-    return json.dumps({"version": 1, "proofs": [_record(proof) for proof in proofs]}, indent=2)
+    return encode({"version": 1, "proofs": [_record(proof) for proof in proofs]})
 
 
 def _record(proof: Proof) -> dict[str, Any]:
@@ -121,21 +118,12 @@ def github(proofs: Sequence[Proof]) -> str:
     for proof in proofs:
         for result in proof.failed:
             found = result.diagnostic
-            place = (
-                f"file={_property(found.source.path)},line={found.position.line}," if found else ""
-            )
+            where = {"file": found.source.path, "line": found.position.line} if found else {}
             variant = f" ({proof.variant})" if proof.variant else ""
-            message = printable(result.message + variant)
-            lines.append(f"::error {place}title=subwright prove::{_data(message)}")
+            lines.append(
+                annotation("error", result.message + variant, **where, title="subwright prove")
+            )
     return "\n".join(lines)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def junit(proofs: Sequence[Proof]) -> str:
@@ -147,7 +135,7 @@ def junit(proofs: Sequence[Proof]) -> str:
         suite = Xml.SubElement(
             root,
             "testsuite",
-            name=_xml(f"{proof.agent} {proof.variant}".strip()),
+            name=xml_text(f"{proof.agent} {proof.variant}".strip()),
             tests=str(len(proof.results)),
             failures=str(len(proof.failed)),
             skipped=str(sum(1 for r in proof.results if r.status in ("parsed", "skipped"))),
@@ -155,21 +143,18 @@ def junit(proofs: Sequence[Proof]) -> str:
         for number, result in enumerate(proof.results, 1):
             title = f"{result.title} (line {result.line})" if result.line else result.title
             case = Xml.SubElement(
-                suite, "testcase", classname=_xml(proof.variant or proof.agent), name=_xml(title)
+                suite,
+                "testcase",
+                classname=xml_text(proof.variant or proof.agent),
+                name=xml_text(title),
             )
             case.set("id", str(number))
             if result.status == "failed":
-                failure = Xml.SubElement(case, "failure", message=_xml(result.message))
-                failure.text = _xml(result.detail)
+                failure = Xml.SubElement(case, "failure", message=xml_text(result.message))
+                failure.text = xml_text(result.detail)
             elif result.status in ("parsed", "skipped"):
-                Xml.SubElement(case, "skipped", message=_xml(result.message))
-    Xml.indent(root)
-    return Xml.tostring(root, encoding="unicode", xml_declaration=True)
-
-
-def _xml(text: str) -> str:
-    """A text without the characters that XML cannot hold."""
-    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
+                Xml.SubElement(case, "skipped", message=xml_text(result.message))
+    return document(root)
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Proof]], str]] = {

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from subwright.prove.blocks import SHELL, Block
-
-
-class Problem(NamedTuple):
-    """What is wrong at a line of a code, counted from 0, and what to do about it."""
-
-    line: int
-    message: str
-    help: str | None = None
+from subwright import languages
+from subwright.languages import SHELL, Problem, parse_python
+from subwright.prove.blocks import Block
 
 
 def check(block: Block, preamble: str = "") -> Iterator[Problem]:
@@ -27,10 +19,15 @@ def check(block: Block, preamble: str = "") -> Iterator[Problem]:
         return
     if block.python and block.role != "file":
         yield from check_python(block.code, preamble)
-    elif block.language in _CHECKS:
-        last = max(block.code.count("\n") - 1, 0)
-        for problem in _shallow(_CHECKS[block.language](block.code)):
-            yield problem._replace(line=min(problem.line, last))
+    elif not block.python:
+        yield from _shallow(_by_language(block))
+
+
+def _by_language(block: Block) -> Iterator[Problem]:
+    found = _shell(block.code) if block.language in SHELL else None
+    found = found or languages.problem(block.language, block.code)
+    if found:
+        yield found
 
 
 def _shallow(problems: Iterator[Problem]) -> Iterator[Problem]:
@@ -39,18 +36,6 @@ def _shallow(problems: Iterator[Problem]) -> Iterator[Problem]:
         yield from problems
     except (RecursionError, MemoryError):
         yield Problem(0, "nested too deeply to be read")
-
-
-def parse_python(code: str, name: str = "<block>") -> ast.Module:
-    """The syntax tree of a code in which `await` may stand outside of a function.
-
-    Raises:
-        SyntaxError: it is no Python of the running version.
-    """
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(code, name, "exec", flags, dont_inherit=True)
-    assert isinstance(tree, ast.Module)
-    return tree
 
 
 class _Synchronous(ast.NodeTransformer):
@@ -89,42 +74,10 @@ def _python(code: str, preamble: str) -> Iterator[Problem]:
             yield Problem(found.lineno - 1 - before, message)
 
 
-def _json(code: str) -> Iterator[Problem]:
-    # comments are common in examples and no reader is misled by them
-    text = re.sub(
-        r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda m: m[1] or "", code, flags=re.DOTALL
-    )
-    try:
-        json.loads(text)
-    except ValueError as error:
-        yield Problem(getattr(error, "lineno", 1) - 1, f"not JSON: {getattr(error, 'msg', error)}")
-
-
-def _yaml(code: str) -> Iterator[Problem]:
-    import yaml
-
-    try:
-        for _ in yaml.compose_all(code, Loader=yaml.SafeLoader):
-            pass
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        yield Problem(mark.line if mark else 0, f"not YAML: {getattr(error, 'problem', error)}")
-
-
-def _toml(code: str) -> Iterator[Problem]:
-    import tomllib
-
-    try:
-        tomllib.loads(code)
-    except tomllib.TOMLDecodeError as error:
-        found = re.search(r"line (\d+)", str(error))
-        yield Problem(int(found[1]) - 1 if found else 0, f"not TOML: {error}")
-
-
-def _shell(code: str) -> Iterator[Problem]:
+def _shell(code: str) -> Problem | None:
     bash = shutil.which("bash")
     if bash is None:
-        return
+        return None
     # -n reads and runs nothing; prompts and placeholders are no part of the command
     text = re.sub(r"(?m)^\$ ", "", code)
     text = re.sub(r"<[A-Za-z][\w .-]*>", "placeholder", text)
@@ -137,23 +90,14 @@ def _shell(code: str) -> Iterator[Problem]:
             timeout=10,
         )
     except subprocess.TimeoutExpired:
-        yield Problem(0, "bash does not read it within 10 seconds")
-        return
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        found = re.search(r"line (\d+): (.*)", said)
-        line = int(found[1]) - 1 if found else 0
-        yield Problem(line, f"not shell: {found[2] if found else said}")
-
-
-_CHECKS = {
-    "json": _json,
-    "jsonc": _json,
-    "yaml": _yaml,
-    "yml": _yaml,
-    "toml": _toml,
-    **dict.fromkeys(SHELL, _shell),
-}
+        return Problem(0, "bash does not read it within 10 seconds")
+    if done.returncode == 0:
+        return None
+    said = done.stderr.decode("utf-8", "replace").strip()
+    found = re.search(r"line (\d+): (.*)", said)
+    last = max(code.count("\n") - 1, 0)
+    line = min(int(found[1]) - 1, last) if found else 0
+    return Problem(line, f"not shell: {found[2] if found else said}")
 
 
 def whole_file(blocks: Sequence[Block]) -> tuple[str, list[int]]:

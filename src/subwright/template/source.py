@@ -98,7 +98,8 @@ class Rendered:
         words = diagnostic.source.text[slice(*diagnostic.span)]
         found = source.text.find(words, *where) if words.strip() else -1
         span = Span(found, found + len(words)) if found >= 0 else where
-        return Diagnostic(source, span, diagnostic.message, diagnostic.help, diagnostic.severity)
+        # an edit of the rendered text says nothing of the template
+        return replace(diagnostic, source=source, span=span, fix=None, related=())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
