@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -87,6 +88,7 @@ MAX_NAME = 256  # in UTF-16 units, as JavaScript counts
 WARN_TOKENS = 15_000  # of all `name: description` together; a warning, nothing is cut
 SUFFIX = ".md"  # in lower case; the folders are read recursively
 BUILT_IN_AGENTS = ("claude", "Explore", "general-purpose", "Plan", "statusline-setup")
+MORE_BUILT_IN_AGENTS = ("claude-code-guide", "output-style-setup")  # in other set-ups or versions
 
 # An unquoted one-line value with one of these is quoted, once, when the YAML does not parse.
 QUOTED_ON_RETRY = ("{", "}", "[", "]", "*", "&", "#", "!", "|", ">", "%", "@", "`", ": ")
@@ -120,6 +122,77 @@ RETIRED_TOOLS = _words(  # dropped without a word
     TeamCreate TeamDelete Frame FrameRead SuggestBackgroundPR AutofixPr
     """
 )
+SUCCESSORS = {  # what does now what a retired tool did, where something does
+    "MultiEdit": ("Edit",),
+    "LS": ("Glob", "Bash"),
+    "NotebookRead": ("Read",),
+    **dict.fromkeys(
+        ("BashOutput", "BashOutputTool", "AgentOutput", "AgentOutputTool", "TaskOutput"), ("Read",)
+    ),
+}
+FOREIGN_TOOLS = {  # what other programs call their tools, in lower case, and what does that here
+    name: tuple(tools.split())
+    for tools, names in {
+        "Read": """
+            read_file readfile view_file view_line_range view_code_item read_many_files get_file
+            file_read fileread open_file view fs_read read_notebook_cell_output view_image
+            """,
+        "Write": """
+            write_file write_to_file create_file createfile new_file file_write save_file fs_write
+            create_text_file
+            """,
+        "Edit": """
+            edit_file editfile editfiles edit_files file_edit search_replace search_and_replace
+            replace replace_in_file replace_file_content replace_string_in_file apply_diff patch
+            apply_patch insert_content insert_edit_into_file multiedit multi_edit
+            multi_replace_string_in_file str_replace strreplace
+            """,
+        "Edit Write": "str_replace_editor str_replace_based_edit_tool text_editor",
+        "Bash": """
+            run_terminal_cmd run_in_terminal runinterminal run_terminal_command runterminalcommand
+            run_command run_commands terminalcommand runcommand runcommands run_shell_command execute_command
+            executecommand shell terminal execute exec command_line local_shell execute_bash
+            runtasks run_task runtests run_tests
+            """,
+        "Glob Bash": "ls list list_dir listdir list_directory list_files listfiles",
+        "Grep": """
+            grep_search text_search textsearch search_file_content search_files searchfiles
+            ripgrep rg
+            """,
+        "Glob": "file_search filesearch find_by_name find_files findfiles find_file glob_file_search",
+        "Grep Glob": """
+            search codebase codebase_search semantic_search code_search searchcode
+            search_codebase
+            """,
+        "LSP Grep": """
+            usages list_code_usages list_code_definition_names go_to_definition find_references
+            """,
+        "LSP Bash": "problems get_errors",
+        "WebFetch": "fetch fetch_webpage read_url_content url_fetch fetch_url http_get",
+        "WebSearch": "google_web_search search_web internet_search searchweb",
+        "WebFetch WebSearch": "web browser",
+        "Agent": "new_task runsubagent run_subagent subagent delegate",
+        "NotebookEdit": "edit_notebook edit_notebook_file editnotebook",
+        "TaskCreate TaskUpdate": """
+            todo todos todo_list update_todo_list manage_todo_list todoread todo_read update_plan
+            """,
+        "AskUserQuestion": "ask_followup_question ask_questions askquestions",
+        "": """
+            changes get_changed_files delete_file new opensimplebrowser open_simple_browser vscode vscodeapi
+            vscode_api extensions findtestfiles test_failure testfailure githubrepo github_repo
+            terminallastcommand terminalselection get_terminal_output terminal_last_command
+            browser_action browser_preview use_mcp_tool access_mcp_resource attempt_completion
+            switch_mode save_memory fetch_rules reapply create_diagram code_execution computer
+            command_status suggested_responses propose_code activepullrequest copilotcodingagent
+            runnotebooks readcelloutput searchresults sequentialthinking think
+            updateuserpreferences
+            """,
+    }.items()
+    for name in names.split()
+}
+FOREIGN_GROUPS = frozenset(  # of VS Code, before a slash: `search/codebase`
+    ("agent", "browser", "edit", "execute", "read", "search", "todo", "vscode", "web")
+)
 NEVER_IN_SUBAGENTS = _words(  # ExitPlanMode is, where permissionMode is plan
     """
     AskUserQuestion EndConversation EnterPlanMode ExitPlanMode ScheduleWakeup WaitForMcpServers
@@ -127,7 +200,9 @@ NEVER_IN_SUBAGENTS = _words(  # ExitPlanMode is, where permissionMode is plan
     """
 )
 OFF_BY_DEFAULT = frozenset({"TodoWrite"})
+SUBAGENT_TOOLS = TOOLS - NEVER_IN_SUBAGENTS - OFF_BY_DEFAULT
 NOT_BESIDE_BASH = frozenset({"Glob", "Grep"})  # on Linux, and there only when they are listed
+NEEDS_BASH = frozenset({"Monitor"})  # goes with it where `disallowedTools` removes it
 MEMORY_TOOLS = ("Read", "Write", "Edit")  # what `memory` adds to a `tools` list
 
 HOOK_EVENTS = _words(
@@ -140,12 +215,33 @@ HOOK_EVENTS = _words(
     """
 )
 GUARDING_EVENTS = frozenset({"PreToolUse", "PermissionRequest"})  # a bad entry stops the agent
-HOOK_TYPES = {  # and the keys that each must have
-    "command": ("command",),
-    "http": ("url",),
-    "mcp_tool": ("server", "tool"),
-    "prompt": ("prompt",),
-    "agent": ("prompt",),
+# What a hook of each type must have, and what may stand beside it, each with what it takes.
+HOOK_TYPES: dict[str, dict[str, str]] = {
+    "command": {"command": "a text"},
+    "http": {"url": "a URL"},
+    "mcp_tool": {"server": "a text", "tool": "a text"},
+    "prompt": {"prompt": "a text"},
+    "agent": {"prompt": "a text"},
+}
+HOOK_OPTIONS: dict[str, dict[str, str]] = {
+    "": {  # of every type
+        "if": "a text",
+        "once": "true or false",
+        "statusMessage": "a text",
+        "timeout": "a number above 0",
+    },
+    "command": {
+        "args": "a list",
+        "async": "true or false",
+        "asyncRewake": "true or false",
+        "rewakeMessage": "a text",
+        "rewakeSummary": "a text",
+        "shell": "`bash` or `powershell`",
+    },
+    "http": {"allowedEnvVars": "a list", "headers": "a mapping of texts"},
+    "mcp_tool": {"input": "a mapping"},
+    "prompt": {"continueOnBlock": "true or false", "model": "a text"},
+    "agent": {"model": "a text"},
 }
 
 SERENA_VERSION = "2.1.0"
@@ -169,8 +265,11 @@ SERENA_RETIRED = (  # gone since 1.x; a `*` stands for any ending
     "prepare_for_new_conversation",
 )
 
+# Servers that no `.mcp.json` lists: of the IDE, the browser, claude.ai and plugins.
+MCP_SERVERS_FROM_ELSEWHERE = re.compile(r"ide|claude-in-chrome|computer-use|claude_ai_.*|plugin_.*")
+
 # What JavaScript's `trim` takes away, which is not what Python's `strip` does.
-_BLANKS = (
+BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
@@ -196,7 +295,7 @@ def description_read(description: str) -> str:
 
 def model_read(model: str) -> str | None:
     """A model as the client keeps it, or None where it ignores the value."""
-    model = model.strip(_BLANKS)
+    model = model.strip(BLANKS)
     return "inherit" if model.lower() == "inherit" else model or None
 
 
@@ -207,7 +306,7 @@ def split_tools(value: str) -> list[str]:
     nest, and one that is not closed swallows the rest.
     """
     entries = re.findall(r"(?:\([^)]*(?:\)|\Z)|[^, (])+", value)
-    return [entry for entry in (found.strip(_BLANKS) for found in entries) if entry]
+    return [entry for entry in (found.strip(BLANKS) for found in entries) if entry]
 
 
 def asked_tools(value: object) -> list[str] | None:
@@ -219,6 +318,8 @@ def asked_tools(value: object) -> list[str] | None:
 
 def bare_tool(entry: str) -> str:
     """An entry without its specifier: `Bash` for `Bash(git:*)`; the entry where there is none."""
+    if not entry.endswith(")"):
+        return entry
     found = re.fullmatch(r"([^(]+)(?<!\\)\(.*(?<!\\)\)", entry, re.DOTALL)
     return found[1] if found else entry
 
@@ -227,3 +328,49 @@ def mcp_server(entry: str) -> str | None:
     """The server of an MCP entry: `serena` for `mcp__serena__find_symbol` and `mcp__serena`."""
     found = re.fullmatch(r"mcp__(.+?)(?:__.*)?", bare_tool(entry))
     return found[1] if found else None
+
+
+def named_tool(entry: str) -> str:
+    """The tool that an entry names, without its specifier and by its present name."""
+    bare = bare_tool(entry)
+    return ALIASES.get(bare, bare)
+
+
+def resolve(data: Mapping[str, object], offered: Set[str] | None = None) -> frozenset[str]:
+    """The tools that an agent ends with, of those that its session offers (observed on Linux).
+
+    Args:
+        data: the fields of its frontmatter.
+        offered: all tools of the session, MCP tools among them; without it, those of the client that it gives to a
+            subagent.
+    """
+    if offered is None:
+        plan = data.get("permissionMode") == "plan"
+        offered = SUBAGENT_TOOLS | {"ExitPlanMode"} if plan else SUBAGENT_TOOLS
+    # with a `*` among them all entries of `disallowedTools` are void
+    removed = {named_tool(entry) for entry in asked_tools(data.get("disallowedTools")) or ()}
+    removed |= NEEDS_BASH if "Bash" in removed else set()
+    left = offered
+    if removed:
+        every = "mcp__*" in removed
+        left = {
+            tool
+            for tool in offered
+            if not _covered(tool, removed) and not (every and tool.startswith("mcp__"))
+        }
+    asked = asked_tools(data["tools"]) if "tools" in data else None
+    if asked is None:
+        return frozenset(left) - NOT_BESIDE_BASH
+    memory = FIELDS["memory"].values
+    entries = {named_tool(entry) for entry in asked}
+    entries |= set(MEMORY_TOOLS) if data.get("memory") in memory else set()
+    given = {tool for tool in left if _covered(tool, entries)}
+    return frozenset(given - NOT_BESIDE_BASH if "Bash" in given else given)
+
+
+def _covered(tool: str, entries: Set[str]) -> bool:
+    """Whether one of some entries stands for a tool: `mcp__serena` and `mcp__serena__*` do for all of that server."""
+    if tool in entries:
+        return True
+    server = mcp_server(tool) if tool.startswith("mcp__") else None
+    return server is not None and not entries.isdisjoint((f"mcp__{server}", f"mcp__{server}__*"))

@@ -1,0 +1,223 @@
+"""How Claude Code reads the frontmatter of an agent file: never refusing, but saying what it would stumble over."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from subwright import bun_yaml, claude_code
+from subwright.bun_yaml import UnreadableError
+from subwright.diagnostic import Source, Span
+from subwright.spec import Field, Spec, node_span
+
+if TYPE_CHECKING:
+    import yaml
+
+# Why a file has no fields that the client could read.
+Reason: TypeAlias = Literal[
+    "too-large",  # skipped in silence
+    "no-frontmatter",  # skipped in silence; also one that does not start at the first byte
+    "unclosed",  # skipped in silence
+    "not-yaml",  # neither the first nor the second try reads it: rejected
+    "not-mapping",  # skipped in silence
+]
+
+_BLANK = rf"[{re.escape(claude_code.BLANKS)}]"
+_OPENING = re.compile(rf"\ufeff?---{_BLANK}*\n")
+_AFTER_CLOSING = re.compile(rf"{_BLANK}*")
+_ONE_LINE = re.compile(rf"^[a-zA-Z_-]+:((?:(?!\n){_BLANK})++)([^\n\r\u2028\u2029]+)$", re.MULTILINE)
+_QUOTED_ON_RETRY = re.compile("|".join(map(re.escape, claude_code.QUOTED_ON_RETRY)))
+_LEADING_TABS = re.compile(r"(?<![^\n\r\u2028\u2029])\t+")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What stops a reader of the frontmatter, and where."""
+
+    reason: Reason
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A text with some of its parts replaced, that knows where each place of it was before.
+
+    `anchors` are pairs of an offset in the text and the offset that it was at; between two of them places keep their
+    distance, as far as there is room for it.
+    """
+
+    text: str
+    anchors: tuple[tuple[int, int], ...] = ((0, 0),)
+
+    def before(self, offset: int) -> int:
+        """Where the place at an offset was."""
+        index = bisect_right(self.anchors, offset, key=lambda anchor: anchor[0]) - 1
+        here, there = self.anchors[index]
+        most = self.anchors[index + 1][1] if index + 1 < len(self.anchors) else there + offset
+        return min(there + offset - here, most)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An agent file as the client reads it (observed on Claude Code 2.1.330).
+
+    `spec` is always there; where `problem` says that the client reads no fields it has none, and its body is what
+    follows the frontmatter, or the whole text. `strict` is the error of a strict YAML reader where only the client's
+    second try, which quotes values and turns tabs into blanks, can read the block. `early` is the `---` at which the
+    block ends though it does not stand on a line of its own. All spans are of the text as it stands in the file.
+    """
+
+    spec: Spec
+    problem: Problem | None = None
+    strict: Problem | None = None
+    early: Span | None = None
+    read: Rewritten = field(default_factory=lambda: Rewritten(""))
+
+    def span(self, node: yaml.Node) -> Span:
+        """Where a node of the frontmatter stands in the text."""
+        start, end = node_span(node)
+        first = self.spec.frontmatter.start
+        return Span(first + self.read.before(start), first + self.read.before(end))
+
+
+def decode(raw: bytes) -> tuple[str, int | None]:
+    """The text of a file as the client decodes it, and the offset of the first byte that is not UTF-8.
+
+    Such bytes are replaced, as the client does.
+    """
+    try:
+        return raw.decode("utf-8"), None
+    except UnicodeDecodeError as error:
+        return raw.decode("utf-8", errors="replace"), error.start
+
+
+def read(source: Source, size: int) -> Reading:
+    """Read a file's text as the client does.
+
+    Args:
+        source: the text, with its line ends and byte order mark.
+        size: of the file, in bytes.
+    """
+    text = source.text
+    nothing, whole = Span(0, 0), Span(0, len(text))
+    if size > claude_code.MAX_BYTES:
+        problem = Problem("too-large", nothing, f"the file has {size:,} bytes")
+        return Reading(Spec(source, nothing, (), whole), problem)
+    opening = _OPENING.match(text)
+    if opening is None:
+        problem = Problem("no-frontmatter", nothing, "the file does not start with `---`")
+        return Reading(Spec(source, nothing, (), whole), problem)
+    closing = text.find("---", opening.end())
+    if closing < 0:
+        problem = Problem("unclosed", Span(0, 3), "the frontmatter is not closed")
+        return Reading(Spec(source, nothing, (), whole), problem)
+    frontmatter = Span(opening.end(), closing)
+    after = _AFTER_CLOSING.match(text, closing + 3)
+    assert after is not None
+    line_end = text.find("\n", closing)
+    alone = line_end < 0 or after.end() > line_end or after.end() == len(text)
+    body = (
+        Span(len(text) if line_end < 0 else line_end + 1, len(text))
+        if alone
+        else Span(closing + 3, len(text))
+    )
+    begins = text.rfind("\n", 0, closing) + 1
+    own_line = alone and not text[begins:closing].strip()
+    early = None if own_line else Span(closing, closing + 3)
+    spec = Spec(source, frontmatter, (), body)
+    return _read_block(spec, early)
+
+
+def _read_block(spec: Spec, early: Span | None) -> Reading:
+    block = spec.source.text[slice(*spec.frontmatter)]
+    strict: Problem | None = None
+    for attempt in range(2):
+        read = _second_try(block) if attempt else Rewritten(block)
+        try:
+            fields = _fields(spec, read)
+        except UnreadableError as error:
+            # what the first try stumbles over is what an author sees
+            if strict is not None:
+                return Reading(spec, strict, early=early)
+            at = spec.frontmatter.start + read.before(error.at)
+            strict = Problem("not-yaml", Span(at, at), f"not YAML: {error.problem}")
+            continue
+        if fields is None:
+            where = Span(spec.frontmatter.start, spec.frontmatter.start)
+            problem = Problem("not-mapping", where, "the frontmatter is not a mapping")
+            return Reading(spec, problem, early=early)
+        whole = Spec(spec.source, spec.frontmatter, fields, spec.body)
+        return Reading(whole, None, strict, early, read)
+    raise AssertionError("the loop returns")
+
+
+def _fields(spec: Spec, read: Rewritten) -> tuple[Field, ...] | None:
+    """The fields of a block; None where it is no mapping."""
+    import yaml
+
+    node = bun_yaml.compose(read.text)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    first = spec.frontmatter.start
+
+    def place(part: yaml.Node) -> Span:
+        start, end = node_span(part)
+        return Span(first + read.before(start), first + read.before(end))
+
+    return tuple(
+        Field(
+            bun_yaml.key(bun_yaml.value(key)),
+            place(key),
+            place(value),
+            bun_yaml.value(value),
+            value,
+        )
+        for key, value in node.value
+    )
+
+
+def _second_try(block: str) -> Rewritten:
+    """The block as the client gives it to its YAML reader again: values quoted, leading tabs as blanks."""
+    edits = [(m.start(), m.end(), "  " * len(m[0])) for m in _LEADING_TABS.finditer(block)]
+    for line in _ONE_LINE.finditer(block):
+        value = line[2]
+        if _QUOTED_ON_RETRY.search(value) and not _is_quoted(value) and not _is_list(value):
+            start, end = line.span(2)
+            edits += [(line.start(1), start, " "), (start, start, '"'), (end, end, '"')]
+            escaped = re.finditer(r'["\\]', value)
+            edits += [(start + m.start(), start + m.start(), "\\") for m in escaped]
+    return _rewritten(block, edits)
+
+
+def _rewritten(text: str, edits: list[tuple[int, int, str]]) -> Rewritten:
+    """A text with what stands between two offsets replaced, for each of some edits that do not overlap."""
+    parts: list[str] = []
+    anchors = [(0, 0)]
+    length = end = 0
+    for start, stop, replacement in sorted(edits, key=lambda edit: edit[:2]):
+        parts += [text[end:start], replacement]
+        length += start - end
+        anchors.append((length, start))
+        length += len(replacement)
+        anchors.append((length, stop))
+        end = stop
+    parts.append(text[end:])
+    return Rewritten("".join(parts), tuple(anchors))
+
+
+def _is_quoted(value: str) -> bool:
+    return value[0] == value[-1] and value[0] in "\"'"
+
+
+def _is_list(value: str) -> bool:
+    import yaml
+
+    if value[0] != "[" or value[-1] != "]":
+        return False
+    try:
+        return isinstance(bun_yaml.compose(value), yaml.SequenceNode)
+    except UnreadableError:
+        return False
