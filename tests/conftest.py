@@ -17,6 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-snapshots", action="store_true", help="write what the snapshot tests see"
     )
+    parser.addoption(
+        "--client-files",
+        type=int,
+        metavar="N",
+        help="about how many generated files to ask the client (default: what a test can afford)",
+    )
 
 
 @pytest.fixture

@@ -105,9 +105,9 @@ def carry_out(
     differing = [path for path in changed if old[path] is not None]
     if diff:
         for path in changed:
-            _show_difference(path, old[path], wanted[path])
+            show_difference(path, old[path], wanted[path])
         for path in superfluous:
-            _show_difference(path, path.read_bytes(), None)
+            show_difference(path, path.read_bytes(), None)
     if check or diff:
         problems = [
             *(
@@ -149,7 +149,7 @@ def carry_out(
     click.echo(", ".join(said), err=True)
 
 
-def _show_difference(path: Path, old: bytes | None, new: bytes | None) -> None:
+def show_difference(path: Path, old: bytes | None, new: bytes | None) -> None:
     """Print a patch: to a pipe byte by byte, at a terminal in colours and with all characters visible."""
     before, after = _lines(old or b""), _lines(new or b"")
     lines = diff_bytes(

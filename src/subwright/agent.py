@@ -1,0 +1,190 @@
+"""An agent file under the eyes of the rules: what the client reads in it, and where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from subwright import claude_code, mojibake, reading
+from subwright.contract import Contract
+from subwright.diagnostic import Source, Span
+from subwright.mojibake import Run
+from subwright.reading import Reading
+from subwright.spec import Field, Spec
+
+MOST_ENTRIES = 500  # what has more is no list of tools
+_COMMON = bytes((0x0A, *range(0x20, 0x7F)))
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is known of where an agent file stands, and what its project allows.
+
+    Attributes:
+        plugin: the file is one of a plugin's agents, which the client reads by other rules.
+        path: where it stands, for links; None for a text from stdin without a name.
+        servers: the MCP servers that the project or plugin configures; None where nothing is known of them.
+        keys: keys of the frontmatter that the configuration allows beside the client's own.
+        template: the text is a template's source, where placeholders are meant.
+        contract: what the configuration holds it to.
+    """
+
+    plugin: bool = False
+    path: str | None = None
+    servers: frozenset[str] | None = None
+    keys: frozenset[str] = frozenset()
+    template: bool = False
+    contract: Contract | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of `tools` or `disallowedTools`.
+
+    Attributes:
+        text: what the client takes for one tool.
+        span: where that stands.
+        bare: without a specifier: `Bash` for `Bash(git:*)`.
+        item: the YAML value that it is written in, of its own or with others.
+        exact: the text stands at `span` as it is, so that an edit of it means what it says.
+    """
+
+    text: str
+    span: Span
+    bare: str
+    item: Span
+    exact: bool
+
+
+@dataclass
+class Agent:
+    """A file that Claude Code may load as an agent.
+
+    Attributes:
+        source: its text, as it stands in the file.
+        size: of the file, in bytes.
+        place: where it stands.
+        invalid: the offset of the first byte that is not UTF-8.
+    """
+
+    source: Source
+    size: int
+    place: Place = field(default_factory=Place)
+    invalid: int | None = None
+
+    @classmethod
+    def of(cls, path: str, raw: bytes, place: Place | None = None) -> Agent:
+        """The agent of a file's bytes; `path` is the name that messages give it."""
+        text, invalid = reading.decode(raw)
+        return cls(Source(path, text), len(raw), place or Place(path=path), invalid)
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self.source.text
+
+    @cached_property
+    def characters(self) -> str:
+        """The characters of the text, each once, that are neither printable ASCII nor a line feed."""
+        raw = self.text.encode("utf-8", "surrogatepass").translate(None, _COMMON)
+        return "".join(sorted(set(raw.decode("utf-8", "surrogatepass"))))
+
+    @cached_property
+    def mojibake(self) -> list[Run]:
+        """The parts of the text that were UTF-8 and were read in another encoding."""
+        return mojibake.runs(self.text, self.characters)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What the client makes of the file."""
+        return reading.read(self.source, self.size)
+
+    @property
+    def spec(self) -> Spec:
+        """The fields and the body; no fields where the client reads none."""
+        return self.reading.spec
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The fields by name; of a key given twice the last value counts, as in the client."""
+        return self.spec.data
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name that counts."""
+        return self.spec.field(name)
+
+    def span_at(self, field: Field, path: Iterable[str | int]) -> Span:
+        """Where a part of a field's value stands.
+
+        Args:
+            field: the field.
+            path: of keys and indices into the value, as far as they are there.
+        """
+        import yaml
+
+        node, span = field.node, field.value if field.value.end > field.value.start else field.key
+        for step in path:
+            if isinstance(step, int) and isinstance(node, yaml.SequenceNode):
+                node = node.value[step]
+                span = self.reading.span(node)
+            elif isinstance(node, yaml.MappingNode):
+                found = [pair for pair in node.value if getattr(pair[0], "value", None) == step]
+                if not found:
+                    break
+                key, node = found[-1]
+                span = self.reading.span(key)
+        first = self.source.line_span(self.source.position(span.start).line)
+        return Span(span.start, max(min(span.end, first.end), span.start))
+
+    @cached_property
+    def tools(self) -> tuple[Entry, ...] | None:
+        """The first entries of `tools`; None where the field is missing."""
+        return self._entries("tools")
+
+    @cached_property
+    def disallowed(self) -> tuple[Entry, ...]:
+        """The first entries of `disallowedTools`."""
+        return self._entries("disallowedTools") or ()
+
+    def _entries(self, name: str) -> tuple[Entry, ...] | None:
+        found = self.field(name)
+        if found is None:
+            return None
+        import yaml
+
+        nodes = found.node.value if isinstance(found.node, yaml.SequenceNode) else [found.node]
+        texts = found.data if isinstance(found.data, list) else [found.data]
+        entries = (
+            entry
+            for node, text in zip(nodes, texts, strict=True)
+            if isinstance(text, str)
+            for entry in self._entries_of(self.reading.span(node), text, found.key.end)
+        )
+        return tuple(islice(entries, MOST_ENTRIES))
+
+    def _entries_of(self, item: Span, text: str, first: int) -> Iterator[Entry]:
+        """The entries in one text; what stands before `first` is another field's, of which the text is an alias."""
+        at, quote = item.start, self.text[item.start : item.start + 1]
+        # in a text with escapes a place cannot be told
+        lost = {'"': "\\", "'": "''"}.get(quote, "\0") in self.text[item.start + 1 : item.end - 1]
+        for entry in claude_code.split_tools(text):
+            found = None if lost else self._find(entry, at, item.end)
+            lost = found is None
+            span = found or item
+            at = span.end if found else at
+            exact = item.start >= first and self.text[slice(*span)] == entry
+            yield Entry(entry, span, claude_code.bare_tool(entry), item, exact)
+
+    def _find(self, entry: str, start: int, end: int) -> Span | None:
+        at = self.text.find(entry, start, end)
+        if at >= 0:
+            return Span(at, at + len(entry))
+        words = entry.split()
+        if len(words) > 1:  # on several lines, which may be indented
+            found = re.compile(r"\s+".join(map(re.escape, words))).search(self.text, start, end)
+            return Span(*found.span()) if found else None
+        return None

@@ -1,0 +1,320 @@
+"""Which files a run is about: load roots, found and walked as Claude Code does, and templates."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from subwright import claude_code
+from subwright.errors import SubwrightError, did_you_mean
+
+# a Markdown file of such a name is meant for people, unless it has frontmatter
+_DOCUMENTATION = re.compile(
+    r"(?:README|CHANGELOG|LICENSE|CONTRIBUTING|CLAUDE|AGENTS|INDEX)(?:[._-][a-z]{2,3}){0,2}\.md",
+    re.IGNORECASE,
+)
+_DOCUMENTATION_FOLDERS = frozenset({"docs", "references"})
+_SUFFIX = re.compile(r"\.(?:md|markdown|mdown|mdx|mdc)", re.IGNORECASE)
+_TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
+# nobody keeps agents of their own there, and a search through them takes long; what Claude Code loads is walked whole
+_PASSED_OVER = frozenset({".git", ".hg", ".venv", "node_modules", "venv", "__pycache__"})
+
+
+class NoAgentsError(SubwrightError):
+    """A path without any agent."""
+
+
+@dataclass(frozen=True)
+class Root:
+    """A folder whose agents go into one session together.
+
+    Attributes:
+        folder: the folder.
+        files: all Markdown files in it that may be agents, in the order in which the client reads them.
+        plugin: it is a plugin's.
+        servers: the MCP servers configured beside it; None where nothing is.
+    """
+
+    folder: Path
+    files: tuple[Path, ...]
+    plugin: bool = False
+    servers: frozenset[str] | None = None
+
+
+@dataclass
+class Targets:
+    """What a run is about.
+
+    Attributes:
+        roots: the load roots, for the rules across files.
+        files: the files to report on, each with its root.
+        templates: the templates to report on.
+    """
+
+    roots: list[Root] = field(default_factory=list)
+    files: dict[Path, Root] = field(default_factory=dict)
+    templates: list[Path] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.templates)
+
+    def add(self, root: Root, files: Iterable[Path]) -> None:
+        """Report on files of a root; a file that several roots share is reported once."""
+        if root not in self.roots:
+            self.roots.append(root)
+        for file in files:
+            self.files.setdefault(file, root)
+
+
+def is_documentation(path: Path, folder: Path) -> bool:
+    """Whether a file in a load root is plainly meant for people, by its name or folder, and opens no frontmatter."""
+    inner = path.relative_to(folder).parts[:-1] if path.is_relative_to(folder) else ()
+    if not (_DOCUMENTATION.fullmatch(path.name) or _DOCUMENTATION_FOLDERS & {*inner}):
+        return False
+    with path.open("rb") as file:
+        return not file.read(6).removeprefix(b"\xef\xbb\xbf").startswith(b"---")
+
+
+def is_template(path: Path) -> bool:
+    """Whether a Markdown file is a template: its frontmatter has the key `template`."""
+    text = path.read_bytes()
+    return (
+        text.removeprefix(b"\xef\xbb\xbf").startswith(b"---")
+        and _TEMPLATE_KEY.search(text, 0, max(0, text.find(b"\n---", 3))) is not None
+    )
+
+
+def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
+    """What paths on the command line mean.
+
+    A file is itself. A folder is every load root at or below it; else, inside of a load root, that part of it; else
+    the templates in it, where it has any; else a load root itself.
+
+    Args:
+        paths: files and folders; both may be symbolic links.
+        configured: folders that the configuration names as load roots.
+
+    Raises:
+        SubwrightError: a path that is not there, or that Claude Code would not load.
+        NoAgentsError: a path without any agent or template.
+        OSError: a file that cannot be read.
+    """
+    targets = Targets()
+    for path in paths:
+        if path.is_dir():
+            _folder(path, configured, targets)
+        elif not path.exists():
+            raise SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
+        elif not _SUFFIX.fullmatch(path.suffix):
+            raise SubwrightError(
+                f"`{path}` is no Markdown file",
+                help=f"an agent's file ends in `{claude_code.SUFFIX}`",
+            )
+        elif is_template(path):
+            targets.templates.append(path)
+        else:
+            root = _enclosing(path, configured) or Root(path.parent, (path,))
+            targets.add(root, [] if is_documentation(path, root.folder) else [path])
+    targets.templates = list(dict.fromkeys(targets.templates))
+    return targets
+
+
+def defaults(here: Path) -> Targets:
+    """What a run without paths is about: the agents of the project that a folder belongs to; nothing where it has none.
+
+    From the folder upwards, as the client goes, to the first that has `.claude/agents` or is a plugin or a
+    marketplace, at most to the root of its repository.
+    """
+    targets = Targets()
+    for folder in (here, *here.parents):
+        given = _as_given(Path(), folder)
+        agents = given / ".claude" / "agents"
+        roots = [_project(agents)] if agents.is_dir() else []
+        if (folder / ".claude-plugin").is_dir():
+            roots += _plugins(given)
+        for root in roots:
+            targets.add(root, root.files)
+        if roots or (folder / ".git").exists():
+            break
+    return targets
+
+
+def root_of(path: Path, configured: Sequence[Path] = ()) -> Root:
+    """The load root that a file stands in, or would stand in; one of its own where it is in none."""
+    return _enclosing(path, configured) or Root(path.parent, ())
+
+
+def _near(path: Path) -> str | None:
+    if path.parent.is_dir():
+        return did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
+    return None
+
+
+def _folder(folder: Path, configured: Sequence[Path], targets: Targets) -> None:
+    roots = list(_roots(folder, configured))
+    if roots:
+        for root in roots:
+            targets.add(root, root.files)
+        if not any(root.files for root in roots):
+            raise _nothing(folder)
+        return
+    around = _enclosing(folder, configured)
+    if around is not None:
+        files = [file for file in around.files if file.is_relative_to(folder)]
+        if not files:
+            raise _nothing(folder)
+        targets.add(around, files)
+        return
+    templates = [path for path in sorted(folder.glob("*.md")) if is_template(path)]
+    if templates:
+        targets.templates.extend(templates)
+        return
+    root = Root(folder, tuple(_walk(folder)), servers=_servers(folder / ".mcp.json"))
+    if not root.files:
+        raise _nothing(folder)
+    targets.add(root, root.files)
+
+
+def _nothing(folder: Path) -> NoAgentsError:
+    return NoAgentsError(f"no agent in `{folder}`", help="an agent is a Markdown file: `*.md`")
+
+
+def _roots(folder: Path, configured: Sequence[Path]) -> Iterator[Root]:
+    """The load roots at or below a folder, each once."""
+    seen = set()
+    for found in _search(folder, configured):
+        key = os.path.realpath(found.folder), found.files
+        if key not in seen:
+            seen.add(key)
+            yield found
+
+
+def _search(folder: Path, configured: Sequence[Path]) -> Iterator[Root]:
+    inside = [root for root in configured if root.is_relative_to(folder)]
+    for root in inside:
+        yield _project(root)
+    for path, folders, _ in os.walk(folder):
+        here = Path(path)
+        folders[:] = sorted(set(folders) - _PASSED_OVER)
+        if here.name == ".claude" and "agents" in folders:
+            folders.remove("agents")
+            if here / "agents" not in inside:
+                yield _project(here / "agents")
+        if here.name == "agents" and here.parent.name == ".claude" and here == folder:
+            folders.clear()
+            yield _project(here)
+        if ".claude-plugin" in folders:
+            yield from _plugins(here)
+
+
+def _project(folder: Path) -> Root:
+    project = folder.parent.parent if folder.parent.name == ".claude" else folder
+    return Root(folder, tuple(_walk(folder)), servers=_servers(project / ".mcp.json"))
+
+
+def _enclosing(path: Path, configured: Sequence[Path]) -> Root | None:
+    """The load root around a path, the nearest."""
+    whole = _absolute(path)
+    for folder in (whole, *whole.parents):
+        if any(folder == _absolute(root) for root in configured) or (
+            folder.name == "agents" and folder.parent.name == ".claude"
+        ):
+            return _project(_as_given(path, folder))
+        if (folder / ".claude-plugin").is_dir():
+            for root in _plugins(_as_given(path, folder)):
+                if whole.is_relative_to(_absolute(root.folder)):
+                    return root
+    return None
+
+
+def _absolute(path: Path) -> Path:
+    """A path from the root of the file system; links in it stay."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _as_given(path: Path, folder: Path) -> Path:
+    """A folder around a path, written as the path is: relative where that is."""
+    if path.is_absolute():
+        return folder
+    return Path(os.path.relpath(folder))
+
+
+def _plugins(folder: Path) -> Iterator[Root]:
+    """The load roots of a folder with `.claude-plugin`: the plugin's own, and those that its marketplace lists."""
+    manifest = _json(folder / ".claude-plugin" / "plugin.json")
+    if manifest is not None:
+        yield from _plugin(folder, manifest)
+    marketplace = _json(folder / ".claude-plugin" / "marketplace.json") or {}
+    entries = marketplace.get("plugins")
+    for entry in entries if isinstance(entries, list) else ():
+        source = entry.get("source") if isinstance(entry, dict) else None
+        if isinstance(source, str):  # others are fetched from elsewhere
+            base = Path(os.path.normpath(folder / source))
+            own = _json(base / ".claude-plugin" / "plugin.json") or {}
+            if base.is_dir() and base.is_relative_to(folder):
+                yield from _plugin(base, {**own, **entry})
+
+
+def _plugin(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Root]:
+    listed = manifest.get("agents")
+    names = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else []
+    files = [*_walk(folder / "agents")] if (folder / "agents").is_dir() else []
+    for name in names:
+        if isinstance(name, str):
+            path = Path(os.path.normpath(folder / name))
+            if path.is_relative_to(folder):
+                files += _walk(path) if path.is_dir() else [path] if path.is_file() else []
+    if files:
+        configured = manifest.get("mcpServers")
+        own = frozenset(configured) if isinstance(configured, dict) else None
+        servers = _servers(folder / ".mcp.json")
+        known = (
+            None if own is None and servers is None else (own or frozenset()) | (servers or set())
+        )
+        yield Root(folder, tuple(dict.fromkeys(files)), plugin=True, servers=known)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The Markdown files of a load root, in the order of their paths.
+
+    Hidden files, `node_modules`, links to files and to folders count (observed on Claude Code 2.1.330). A folder that
+    is reached twice is read once.
+    """
+    found: list[str] = []
+    stack, seen = [str(folder)], set[str]()
+    while stack:
+        current = stack.pop()
+        real = os.path.realpath(current)
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(current) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+                if entry.is_dir():
+                    stack.append(entry.path)
+                elif entry.is_file() and _SUFFIX.fullmatch(Path(entry.name).suffix):
+                    found.append(entry.path)
+    for path in map(Path, sorted(found)):
+        if not is_documentation(path, folder):
+            yield path
+
+
+def _servers(path: Path) -> frozenset[str] | None:
+    """The MCP servers that an `.mcp.json` configures; None where there is no such file that can be read."""
+    data = _json(path)
+    servers = data.get("mcpServers") if data is not None else None
+    return frozenset(servers) if isinstance(servers, dict) else None
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    """The object in a JSON file; None where there is none. What is wrong with such a file is not for us to say."""
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None

@@ -1,0 +1,180 @@
+"""What a run of the linter is told: which rules hold where, and what a project allows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from subwright.config import Config
+from subwright.contract import Contract, Requirement
+from subwright.diagnostic import Source
+from subwright.errors import SubwrightError
+from subwright.rules import Rule, every, select
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for a run.
+
+    Attributes:
+        rules: that run.
+        base: the folder from which the patterns of paths are meant.
+        per_file_ignores: rules that do not run on paths that fit a pattern.
+        keys: of the frontmatter, that the project allows beside Claude Code's own.
+        servers: MCP servers that the project has beside those that are configured in it.
+        contracts: what agents whose paths fit a pattern are held to.
+        roots: folders that are load roots.
+        paths: what a run without paths is about.
+    """
+
+    rules: tuple[Rule, ...]
+    base: Path = field(default_factory=Path)
+    per_file_ignores: tuple[tuple[str, frozenset[str]], ...] = ()
+    keys: frozenset[str] = frozenset()
+    servers: frozenset[str] = frozenset()
+    contracts: tuple[tuple[str, Contract], ...] = ()
+    roots: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+    def rules_for(self, path: Path) -> tuple[Rule, ...]:
+        """The rules that run on a path."""
+        without = {
+            name
+            for pattern, names in self.per_file_ignores
+            if self._fits(path, pattern)
+            for name in names
+        }
+        return (
+            tuple(rule for rule in self.rules if rule.name not in without)
+            if without
+            else self.rules
+        )
+
+    def contract_for(self, path: Path) -> Contract | None:
+        """What the agent at a path is held to: by the last pattern that fits it."""
+        fitting = [contract for pattern, contract in self.contracts if self._fits(path, pattern)]
+        return fitting[-1] if fitting else None
+
+    @cached_property
+    def _base(self) -> str:
+        return os.path.normpath(self.base.absolute())
+
+    def _fits(self, path: Path, pattern: str) -> bool:
+        """Whether a path fits a pattern, in which `*` stands for any characters, `/` among them.
+
+        A pattern without `/` may fit the file's name alone.
+        """
+        relative = os.path.relpath(path, self._base).replace(os.sep, "/")
+        return fnmatchcase(relative, pattern) or (
+            "/" not in pattern and fnmatchcase(path.name, pattern)
+        )
+
+
+def settings(
+    config: Config | None = None,
+    *,
+    select: Iterable[str] | None = None,
+    extend_select: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Settings:
+    """What a configuration and the names of rules say together.
+
+    Args:
+        config: the configuration; its keys that are options of `lint` are the caller's to give.
+        select: the rules to run instead of the default ones: names of rules or families, or `ALL`.
+        extend_select: rules to run beside them.
+        ignore: rules not to run.
+
+    Raises:
+        SubwrightError: a name that is no rule, or what is wrong with the configuration.
+    """
+    rules = every()
+    chosen = {name: rule for name, rule in rules.items() if rule.default}
+    if select is not None:
+        chosen = _select(select, rules)
+    chosen |= _select(extend_select, rules)
+    without = _select(ignore, rules)
+    run = tuple(rule for name, rule in rules.items() if name in chosen and name not in without)
+    if config is None:
+        return Settings(run)
+    lint = config.table.get("lint", {})
+    base = config.path.parent
+
+    def names(key: str) -> list[str]:
+        value = lint.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise config.error("lint", key, f"`{key}` is not a list of strings")
+        return value
+
+    patterns = names("roots")
+    roots = tuple(folder for pattern in patterns for folder in _folders(config, base, pattern))
+    return Settings(
+        run,
+        base,
+        per_file_ignores=tuple(_per_file_ignores(config, lint, rules)),
+        keys=frozenset(names("allowed-keys")),
+        servers=frozenset(names("mcp-servers")),
+        contracts=tuple(_contracts(config)),
+        roots=roots,
+        paths=tuple(Path(os.path.relpath(base / name)) for name in names("paths")) or roots,
+    )
+
+
+_select = select
+
+
+def _per_file_ignores(
+    config: Config, lint: Mapping[str, Any], rules: Mapping[str, Rule]
+) -> Iterable[tuple[str, frozenset[str]]]:
+    key = "per-file-ignores"
+    entries = lint.get(key, {})
+    if not isinstance(entries, dict):
+        raise config.error("lint", key, f"`{key}` is not a table")
+    for pattern, names in entries.items():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            message = f"`{pattern}` in `{key}` is not a list of rules"
+            raise config.error("lint", key, message)
+        try:
+            yield pattern, frozenset(_select(names, rules))
+        except SubwrightError as error:
+            raise config.error("lint", key, error.message, error.help) from None
+
+
+def _folders(config: Config, base: Path, pattern: str) -> list[Path]:
+    """The folders that a pattern names, written from the working directory."""
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip("/. "):
+        advice = "name folders below the configuration's own, as in `agents/*`"
+        raise config.error("lint", "roots", f"`{pattern}` in `roots` is no such pattern", advice)
+    found = sorted(path for path in base.glob(pattern) if path.is_dir())
+    return [Path(os.path.relpath(path)) for path in found]
+
+
+def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:
+    """The table `[tool.subwright.contract]`: for each pattern of paths the requirements."""
+    table = config.table.get("contract", {})
+    source = Source(str(config.path), config.text)
+    if not isinstance(table, dict):
+        raise config.error("", "contract", "`contract` is not a table")
+    for pattern, entry in table.items():
+        if not isinstance(entry, dict):
+            raise config.error("contract", pattern, f"`{pattern}` is not a table")
+        requirements = {}
+        for key, value in entry.items():
+            if key not in Contract.KEYS:
+                raise config.unknown("contract", key, Contract.KEYS)
+            values = value if isinstance(value, list) else [value]
+            number = key.startswith("max_")
+            kinds = (int,) if number else (str,)
+            if isinstance(value, list) == number or not all(
+                isinstance(item, kinds) and not isinstance(item, bool) for item in values
+            ):
+                kind = "a whole number" if number else "a list of strings"
+                raise config.error("contract", pattern, f"`{key}` of `{pattern}` is not {kind}")
+            line = source.line_span(config.line("contract", pattern, key))
+            requirements[key] = [Requirement(item, source, line) for item in values]
+        yield pattern, Contract.of(requirements)

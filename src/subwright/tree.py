@@ -1,0 +1,167 @@
+"""A load root under the eyes of the rules across files: a small summary of each agent in it."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import PurePath
+
+from subwright.agent import Agent
+from subwright.claude_code import description_read, name_problem, named_tool
+from subwright.diagnostic import Source, Span
+from subwright.hooks import hook_problems
+
+MOST_MENTIONS = 100  # of a file
+_NEAR = 200  # characters of a line that are looked at
+
+_NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+"  # of one word it might be any word
+_TYPE = re.compile(r"subagent_type[\"']?\s*[:=]\s*[\"'`](?P<name>[\w.-]+)[\"'`]")
+_AT = re.compile(r"@agent-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\b(?![:/])")
+_USE = re.compile(
+    r"\b(?:use|invoke|call|launch|spawn|run|ask|consult|(?:delegate|hand off|defer|escalate) to)(?: the)?"
+    rf" ([`*]{{0,3}})(?P<name>{_NAME})\1 (?:sub-?)?agent\Z",
+    re.IGNORECASE,
+)
+_GOES_ON = re.compile(r"\w|[-_/:.]\w")
+_REACH = 100  # characters that such words may take
+_TO = re.compile(
+    r"\b(?:delegate|hand(?:ed|s)?[ -]?off|defer|escalate)[sd]?(?: [\w-]+){0,3} to(?: the)?"
+    rf" `(?P<name>{_NAME})`(?! \w)",
+    re.IGNORECASE,
+)
+_TO_WORDS = ("elegate", "and off", "andoff", "and-off", "defer", "Defer", "scalate")
+_FENCE = re.compile(r"\n```")
+_SHOWN = re.compile(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
+_EXAMPLE = re.compile(
+    r"(?:^|-)(?:your|my|some|any|name|example|sample|custom|new|other|foo|bar|type|specific)(?:-|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A place where an agent's file names another agent to hand work to."""
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the rules across files need of one agent that has a name; plain data, small enough to be kept.
+
+    Attributes:
+        path: of its file, as messages give it.
+        name: the name that it loads under, in a plugin without what stands before it.
+        name_span: where that stands.
+        loads: nothing in the file itself keeps the client from loading it.
+        cost: the length of what is told the model of it in every session, in characters.
+        cost_span: the first line of its description.
+        mentions: the agents that it names.
+    """
+
+    path: str
+    name: str
+    name_span: Span
+    loads: bool
+    cost: int
+    cost_span: Span
+    mentions: tuple[Mention, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The agents that one load root gives to a session, in the order in which the client reads their files.
+
+    Attributes:
+        path: of its folder, as messages give it.
+        plugin: it is a plugin's.
+        agents: those of its files that have a name.
+        sources: the text of each, by path.
+    """
+
+    path: str
+    plugin: bool
+    agents: tuple[Summary, ...]
+    sources: Mapping[str, Source]
+
+
+def summarise(agent: Agent) -> Summary | None:
+    """What the rules across files need of an agent; None where it has no name to load under."""
+    field = agent.field("name")
+    plugin = agent.place.plugin
+    named = field is not None and isinstance(field.data, str) and field.data != ""
+    if not named and not plugin:
+        return None
+    name = field.data if field and named else PurePath(agent.source.path).stem
+    described = agent.field("description")
+    text = described.data if described and isinstance(described.data, str) else ""
+    hooks = agent.data.get("hooks")
+    loads = plugin or not (
+        agent.reading.problem
+        or name_problem(name)
+        or not text
+        or (hooks is not None and any(problem.stops for problem in hook_problems(hooks)))
+    )
+    return Summary(
+        agent.source.path,
+        name,
+        agent.span_at(field, ()) if field and named else Span(0, 0),
+        bool(loads),
+        len(name) + 2 + len(description_read(text)),
+        agent.span_at(described, ()) if described else Span(0, 0),
+        tuple(islice(_mentions(agent), MOST_MENTIONS)),
+    )
+
+
+def _mentions(agent: Agent) -> Iterator[Mention]:
+    for entry in agent.tools or ():
+        if entry.text != entry.bare and named_tool(entry.text) == "Agent":
+            first = entry.span.start + len(entry.bare) if entry.exact else None
+            for part in re.finditer(r"[^\s,()]+", entry.text[len(entry.bare) :]):
+                start, end = part.span()
+                span = entry.span if first is None else Span(first + start, first + end)
+                yield Mention(part[0], span)
+    text, body = agent.text, agent.spec.body
+    if "subagent_type" in text:
+        yield from _named(_TYPE.finditer(text, *body))
+    yield from _named(_said_to_it(text, _told(text, body), body))
+
+
+def _named(found: Iterable[re.Match[str]]) -> Iterator[Mention]:
+    for match in found:
+        if not _EXAMPLE.search(match["name"]):
+            yield Mention(match["name"], Span(*match.span("name")))
+
+
+def _told(text: str, body: Span) -> Iterator[re.Match[str]]:
+    """Where a text tells to hand work to an agent."""
+    if "@agent-" in text:
+        for found in _AT.finditer(text, *body):
+            if not text[found.start() - 1].isalnum():
+                yield found
+    at = text.find("agent", *body)
+    while at >= 0:
+        end = at + len("agent")
+        used = _USE.search(text, max(body.start, at - _REACH), end)
+        if used and not _GOES_ON.match(text, end):
+            yield used
+        at = text.find("agent", end, body.end)
+    if any(word in text for word in _TO_WORDS):
+        yield from _TO.finditer(text, *body)
+
+
+def _said_to_it(text: str, told: Iterable[re.Match[str]], body: Span) -> Iterator[re.Match[str]]:
+    """What is no part of an example: not in a code block, nor in a dialogue."""
+    fences: list[int] | None = None
+    for found in told:
+        at = found.start()
+        if fences is None:
+            first = max(0, body.start - 1)
+            fences = [fence.start() for fence in _FENCE.finditer(text, first)]
+        start = text.rfind("\n", max(0, at - _NEAR), at) + 1 or max(0, at - _NEAR)
+        line = text[start : at + _NEAR].partition("\n")[0]
+        if bisect_left(fences, at) % 2 == 0 and not _SHOWN.search(line):
+            yield found

@@ -1,0 +1,215 @@
+"""Which files a path on the command line stands for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from subwright.discovery import NoAgentsError, Targets, defaults, find, root_of
+from subwright.errors import SubwrightError
+
+AGENT = "---\nname: x\ndescription: d\n---\n"
+TEMPLATE = "---\nname: x\ndescription: d\ntemplate: {}\n---\n"
+Make = Callable[[Mapping[str, str]], None]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Write files below the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(files: Mapping[str, str]) -> None:
+        for name, text in files.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(text)
+
+    return write
+
+
+def shown(targets: Targets) -> dict[str, list[str]]:
+    """The files to report on by the folder of their root."""
+    found: dict[str, list[str]] = {root.folder.as_posix(): [] for root in targets.roots}
+    for path, root in targets.files.items():
+        found[root.folder.as_posix()].append(path.as_posix())
+    return found
+
+
+def marketplace(*plugins: object) -> str:
+    return json.dumps({"name": "m", "plugins": plugins})
+
+
+def test_walk_is_the_clients(make: Make) -> None:
+    root = ".claude/agents"
+    make(
+        {
+            f"{root}/b.md": AGENT,
+            f"{root}/a.md": "",
+            f"{root}/.hidden/c.md": AGENT,
+            f"{root}/node_modules/d.md": AGENT,
+            f"{root}/e.MD": AGENT,
+            f"{root}/f.markdown": AGENT,
+            f"{root}/g.txt": AGENT,
+            f"{root}/.git/h.md": AGENT,
+            ".gitignore": "*.md\n",
+            "elsewhere/i.md": AGENT,
+            "README.md": "",
+        }
+    )
+    Path(root, "linked").symlink_to(Path("elsewhere").absolute())
+    Path(root, "j.md").symlink_to(Path("elsewhere/i.md").absolute())
+    Path(root, "loop").symlink_to(Path(root).absolute())
+    Path(root, "broken.md").symlink_to("nowhere.md")
+    names = [".git/h", ".hidden/c", "a", "b", "e", "f", "j", "linked/i", "node_modules/d"]
+    targets = find([Path()])
+    assert [path.relative_to(root).with_suffix("").as_posix() for path in targets.files] == names
+    assert shown(targets).keys() == {root}
+    for same in (Path(".claude"), Path(root)):
+        assert find([same]).files.keys() == targets.files.keys()
+    assert find([Path(root, ".hidden")]).files.keys() == {Path(root, ".hidden/c.md")}
+    assert find([Path(root, ".hidden")]).roots == targets.roots
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "there"),
+    [
+        ("README.md", "", False),
+        ("readme.de.md", "# x", False),
+        ("CHANGELOG.md", "", False),
+        ("LICENSE.md", "", False),
+        ("CONTRIBUTING.md", "", False),
+        ("CLAUDE.md", "", False),
+        ("AGENTS.md", "", False),
+        ("INDEX.md", "", False),
+        ("README.md", AGENT, True),
+        ("README.md", "\ufeff" + AGENT, True),
+        ("docs/x.md", "", False),
+        ("references/deep/x.md", "", False),
+        ("docs/x.md", AGENT, True),
+        ("readme-writer.md", "", True),
+        ("indexer.md", "", True),
+        ("x.md", "", True),
+    ],
+)
+def test_documentation(make: Make, name: str, text: str, there: bool) -> None:
+    path = f".claude/agents/{name}"
+    make({path: text, ".claude/agents/other.md": AGENT})
+    assert (Path(path) in find([Path()]).files) == there
+    assert (Path(path) in find([Path(path)]).files) == there
+
+
+def test_roots(make: Make) -> None:
+    make(
+        {
+            "one/.claude/agents/a.md": AGENT,
+            "two/.claude/agents/b.md": AGENT,
+            "two/.mcp.json": json.dumps({"mcpServers": {"serena": {}}}),
+            "plugin/.claude-plugin/plugin.json": json.dumps({"name": "p", "mcpServers": {"x": {}}}),
+            "plugin/agents/c.md": AGENT,
+            "plugin/skills/d.md": AGENT,
+            "node_modules/three/.claude/agents/e.md": AGENT,
+            "configured/f.md": AGENT,
+            "loose.md": AGENT,
+        }
+    )
+    targets = find([Path()], [Path("configured")])
+    assert shown(targets) == {
+        "configured": ["configured/f.md"],
+        "one/.claude/agents": ["one/.claude/agents/a.md"],
+        "plugin": ["plugin/agents/c.md"],
+        "two/.claude/agents": ["two/.claude/agents/b.md"],
+    }
+    by_folder = {root.folder.as_posix(): root for root in targets.roots}
+    assert by_folder["plugin"].plugin
+    assert by_folder["plugin"].servers == frozenset({"x"})
+    assert by_folder["two/.claude/agents"].servers == frozenset({"serena"})
+    assert by_folder["one/.claude/agents"].servers is None
+    assert shown(find([Path("loose.md")])) == {".": ["loose.md"]}
+    assert shown(find([Path("plugin/agents/c.md")])) == {"plugin": ["plugin/agents/c.md"]}
+    assert root_of(Path("configured/new.md"), [Path("configured")]).folder == Path("configured")
+    assert root_of(Path("new.md")).files == ()
+
+
+def test_marketplace(make: Make) -> None:
+    make(
+        {
+            ".claude-plugin/marketplace.json": marketplace(
+                {"name": "a", "source": "./a", "agents": ["./x.md"]},
+                {"name": "b", "source": "./b"},
+                {"name": "c", "source": {"source": "github", "repo": "o/c"}},
+                {"name": "d", "source": "../outside"},
+                {"name": "e", "source": "./a", "agents": "./more"},
+                "nonsense",
+            ),
+            "a/x.md": AGENT,
+            "a/y.md": AGENT,
+            "a/more/z.md": AGENT,
+            "b/agents/x.md": AGENT,
+            "b/agents/README.md": "",
+        }
+    )
+    assert [[p.as_posix() for p in root.files] for root in find([Path()]).roots] == [
+        ["a/x.md"],
+        ["b/agents/x.md"],
+        ["a/more/z.md"],
+    ]
+    assert defaults(Path.cwd() / "b").roots == find([Path()]).roots
+
+
+def test_folder_without_any_root_is_one(make: Make) -> None:
+    make({"team/a.md": AGENT, "team/sub/b.md": AGENT, "team/README.md": "", "empty/x.txt": ""})
+    assert shown(find([Path("team")])) == {"team": ["team/a.md", "team/sub/b.md"]}
+    with pytest.raises(NoAgentsError, match="no agent in `empty`"):
+        find([Path("empty")])
+
+
+def test_templates(make: Make) -> None:
+    make(
+        {
+            "templates/a.md": TEMPLATE,
+            "templates/plain.md": AGENT,
+            "templates/partials/b.md": "",
+            "quoted.md": TEMPLATE.replace("template:", '"template":'),
+            "none.md": AGENT + "template: {}\n---\n",
+        }
+    )
+    assert find([Path("templates")]).templates == [Path("templates/a.md")]
+    assert find([Path("quoted.md"), Path("quoted.md")]).templates == [Path("quoted.md")]
+    assert find([Path("none.md")]).templates == []
+
+
+def test_neighbours_are_known(make: Make) -> None:
+    make({".claude/agents/a.md": AGENT, ".claude/agents/b.md": AGENT})
+    targets = find([Path(".claude/agents/b.md")])
+    assert list(targets.files) == [Path(".claude/agents/b.md")]
+    assert [len(root.files) for root in targets.roots] == [2]
+
+
+def test_wrong_paths(make: Make) -> None:
+    make({"agents/a.md": AGENT, "x.txt": "", ".claude/agents/empty/x.txt": ""})
+    with pytest.raises(SubwrightError, match="there is no file or folder `agent`") as error:
+        find([Path("agent")])
+    assert error.value.help == "did you mean `agents`?"
+    with pytest.raises(SubwrightError, match=r"`x\.txt` is no Markdown file"):
+        find([Path("x.txt")])
+    with pytest.raises(NoAgentsError):
+        find([Path(".claude/agents/empty")])
+
+
+def test_defaults(make: Make) -> None:
+    make({"p/.claude/agents/a.md": AGENT, "p/deep/er/x": "", "q/.git/x": "", "q/sub/x": ""})
+    make({".claude/agents/a.md": AGENT})
+    here = Path.cwd()
+    assert shown(defaults(here / "p/deep/er")) == {"p/.claude/agents": ["p/.claude/agents/a.md"]}
+    assert defaults(here / "q/sub").roots == []
+    assert shown(defaults(here)) == {".claude/agents": [".claude/agents/a.md"]}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are texts there")
+def test_odd_names(make: Make) -> None:
+    make({".claude/agents/a b\n.md": AGENT})
+    Path(os.fsdecode(b".claude/agents/\xff.md")).write_text(AGENT)
+    assert len(find([Path()]).files) == 2
