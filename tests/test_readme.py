@@ -125,7 +125,7 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_documents_name_only_options_that_there_are(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    commands = ("", "render", "list", "prove", "servers")
+    commands = ("", "render", "lint", "explain", "list", "prove", "servers")
     own = "render --templates examples/own-template/templates"
     help_text = "".join(run(f"subwright {name} --help", ROOT).stdout for name in (*commands, own))
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from subwright import __version__
-from subwright.cli.common import color_option, library, peek, report
+from subwright.cli.common import VARIABLES, color_option, library, peek, report
+from subwright.cli.explain import explain_command
+from subwright.cli.install import install_command, status_command, uninstall_command
+from subwright.cli.lint import LINT_KEYS, lint_command
 from subwright.cli.listing import list_command
 from subwright.cli.prove import prove_command
 from subwright.cli.render import Choosing, RenderCommand, render_command, variable_options
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 # keys that stand in `[tool.subwright]` itself
 SHARED = ("templates", "color")
+# tables that belong to no command, and keys of a command's table that are none of its options
+TABLES = ("contract",)
+CONFIGURED = {"lint": LINT_KEYS}
 
 
 class Main(click.Group):
@@ -125,7 +131,7 @@ def _configure(
     config = _find()
     if config is None:
         return
-    tables = config.tables(commands, SHARED)
+    tables = config.tables([*commands, *TABLES], SHARED)
     defaults: dict[str, dict[str, Any]] = {}
     places: dict[str, dict[str, str]] = {}
     strangers: list[str] = []
@@ -134,10 +140,12 @@ def _configure(
         own = tables.get(name, {})
         values = {key: ("", tables[""][key]) for key in tables[""] if key in options}
         values |= {key: (name, value) for key, value in own.items()}
-        if isinstance(known, RenderCommand):
-            strangers = [key for key in own if key not in options]
-        elif unknown := [key for key in own if key not in options]:
-            raise _unknown(config, name, unknown[0], options)
+        more = CONFIGURED.get(name, ())
+        others = [key for key in own if key not in options and key not in more]
+        if known is render_command:
+            strangers = others
+        elif others:
+            raise _unknown(config, name, others[0], options, more)
         defaults[name] = {}
         places[name] = {}
         for key, (table, value) in values.items():
@@ -150,11 +158,17 @@ def _configure(
     folder = defaults[running].get("templates")
     if folder is not None:
         ctx.meta["subwright.templates"] = (folder, places[running]["templates"])
+    if folder is None and isinstance(tables[""].get("templates"), str):
+        # of a command that has no option for it
+        folder = config.absolute(tables[""]["templates"])
+    variables: dict[str, tuple[Any, str]] = {}
     for key, option in _variables(config, ctx, command, args, folder, strangers).items():
         name = render_command.name or ""
-        value = tables[name][key]
-        defaults[name][option.name or ""] = _value(config, name, key, option, value)
-        places[name][key] = config.where(name, key)
+        value, place = _value(config, name, key, option, tables[name][key]), config.where(name, key)
+        variables[option.name or ""] = value, place
+        defaults[name][option.name or ""] = value
+        places[name][key] = place
+    ctx.meta[VARIABLES] = variables
     chosen = defaults[running]
     if "color" in ctx.meta:  # given before the command's name
         chosen.pop("color", None)
@@ -226,15 +240,19 @@ def _variables(
 
 
 def _unknown(
-    config: Config, table: str, key: str, options: Mapping[str, click.Option]
+    config: Config,
+    table: str,
+    key: str,
+    options: Mapping[str, click.Option],
+    more: Iterable[str] = (),
 ) -> SubwrightError:
     positive = key.removeprefix("no-")
     switch = options.get(positive)
     if switch is not None and f"--{key}" in switch.secondary_opts:
         contrary = "true" if config.table[table][key] is False else "false"
-        message = f"`{key}` is an option and no key of `[tool.subwright.{table}]`"
+        message = f"`{key}` is an option and no key of {config.title(table)}"
         return config.error(table, key, message, f"write `{positive} = {contrary}`")
-    return config.unknown(table, key, options)
+    return config.unknown(table, key, [*options, *more])
 
 
 def _value(config: Config, table: str, key: str, option: click.Option, value: Any) -> Any:
@@ -281,7 +299,7 @@ def _value(config: Config, table: str, key: str, option: click.Option, value: An
         return value
     if not value and not isinstance(option.type, Choosing):
         raise config.error(table, key, f"`{key}` is empty")
-    if key in ("templates", "output") and value != "-":
+    if key in ("templates", "output", "output-file") and value != "-":
         return config.absolute(value)
     return value
 
@@ -326,6 +344,11 @@ def _same_database(one: str, other: str) -> bool:
 
 
 main.add_command(render_command)
+main.add_command(install_command)
+main.add_command(status_command)
+main.add_command(uninstall_command)
+main.add_command(lint_command)
+main.add_command(explain_command)
 main.add_command(list_command)
 main.add_command(prove_command)
 main.add_command(servers_command)

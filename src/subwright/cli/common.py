@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from subwright.database import Database
     from subwright.template import Library, Rendered
 
+# where a context keeps the values that the configuration gives variables, each with its place
+VARIABLES = "subwright.variables"
+
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,9 +83,9 @@ def report(error: SubwrightError) -> None:
     """Print an error to stderr."""
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics:
-        from subwright.output import full
+        from subwright.output import frames
 
-        click.echo(full(diagnostics), err=True)
+        click.echo(frames(diagnostics), err=True)
         return
     click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
     for line in getattr(error, "log", "").splitlines()[-10:]:
@@ -215,8 +218,7 @@ def progress(items: Iterable[T], length: int, label: str) -> Iterator[T]:
 
 def table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in columns, the first as their titles."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        line = "  ".join(cells).rstrip()
+    from subwright.output.report import aligned
+
+    for number, line in enumerate(aligned(rows)):
         click.echo(click.style(line, bold=True) if number == 0 else line)

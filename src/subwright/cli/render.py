@@ -214,6 +214,9 @@ class TemplateName(click.ParamType[str]):
 )
 @click.option("--all", "everything", is_flag=True, help="Render every database and series.")
 @click.option(
+    "--detect", is_flag=True, help="Read database, version and driver from the project's files."
+)
+@click.option(
     "-o",
     "--output",
     metavar="FILE|DIR|-",
@@ -231,6 +234,7 @@ def render_command(
     names: tuple[str, ...],
     settings: tuple[str, ...],
     everything: bool,
+    detect: bool,
     output: str | None,
     check: bool,
     diff: bool,
@@ -246,25 +250,36 @@ def render_command(
     Examples:
       subwright render --database postgresql --version 17
       subwright render --database mysql -o .claude/agents
+      subwright render --detect -o .claude/agents
       subwright render --all -o agents --check
     """
     from subwright.cli import writing
 
     if output == "":
         raise click.UsageError("`-o` is empty: it takes a file, a folder or `-`")
+    if detect and everything:
+        from click.core import ParameterSource
+
+        if ctx.get_parameter_source("detect") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--detect chooses one stack, and --all has every one")
+        detect = False
     to_stdout = output in (None, "-")
     if to_stdout and (everything or check or diff):
         option = "--all" if everything else "--check" if check else "--diff"
         raise click.UsageError(f"{option} needs `-o FILE|DIR`")
     found: Library = ctx.meta[LIBRARY]
-    asked = _asked(ctx, found, variables, settings, everything)
-    chosen = _chosen(found, names, asked)
+    asked = asked_for(ctx, found, variables, settings, everything)
+    if detect:
+        from subwright.cli import detecting
+
+        asked = detecting.for_render(found, names, asked)
+    chosen = chosen_templates(found, names, asked)
     jobs = [(t, v) for t in chosen for v in variants_of(t, asked)]
     rendered = [
         template.render(variant) for template, variant in progress(jobs, len(jobs), "rendering")
     ]
     if not everything:
-        _warn_of_end_of_life(rendered)
+        warn_of_end_of_life(rendered)
     if to_stdout:
         if len(rendered) > 1:
             listing = ", ".join(agent.template.name for agent in rendered)
@@ -282,14 +297,18 @@ def render_command(
 
 
 class Asked(NamedTuple):
-    """The values of the command line, those of the configuration, and whether all variants are wanted."""
+    """The values of the command line, those that stand behind them, and whether all variants are wanted.
+
+    `places` says of values behind where they were read, but for those of the configuration, which are known.
+    """
 
     given: Mapping[str, Value]
     configured: Mapping[str, Value]
-    everything: bool
+    everything: bool = False
+    places: Mapping[str, str] = {}
 
 
-def _asked(
+def asked_for(
     ctx: click.Context,
     found: Library,
     options: Mapping[str, Value | None],
@@ -312,10 +331,10 @@ def _asked(
             if name in given:
                 raise click.UsageError(f"`{name}` is given by its option and by --set")
         return Asked({**given, **by_name}, configured, everything)
-    known = _variable_names(found)
+    known = variable_names(found)
     for name in by_name:
         if name not in known:
-            raise _unknown(name, known)
+            raise unknown_variable(name, known)
     return Asked(given, {**configured, **by_name}, everything)
 
 
@@ -326,7 +345,7 @@ def setting(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _chosen(found: Library, names: Sequence[str], asked: Asked) -> list[Template]:
+def chosen_templates(found: Library, names: Sequence[str], asked: Asked) -> list[Template]:
     """The templates that are named, or that fit what is given."""
     if names:
         return found.named(names)
@@ -334,10 +353,10 @@ def _chosen(found: Library, names: Sequence[str], asked: Asked) -> list[Template
         raise error
     fitting = [t for t in found.templates.values() if set(asked.given) <= set(t.variables)]
     if not fitting:
-        known = _variable_names(found)
+        known = variable_names(found)
         for name in asked.given:
             if name not in known:
-                raise _unknown(name, known)
+                raise unknown_variable(name, known)
         raise SubwrightError(
             "no template has all of " + ", ".join(f"`{name}`" for name in asked.given),
             help="`subwright list templates` shows what each has",
@@ -355,11 +374,11 @@ def _chosen(found: Library, names: Sequence[str], asked: Asked) -> list[Template
     return resolved
 
 
-def _variable_names(found: Library) -> set[str]:
+def variable_names(found: Library) -> set[str]:
     return {name for t in found.templates.values() for name in t.variables}
 
 
-def _unknown(name: str, known: set[str]) -> SubwrightError:
+def unknown_variable(name: str, known: set[str]) -> SubwrightError:
     place = configured_at("--set", name)
     return SubwrightError(
         f"{f'{place}: ' if place else ''}no template has a variable `{name}`",
@@ -380,7 +399,7 @@ def variants_of(template: Template, asked: Asked) -> list[Variant]:
             return _matrix(template, values, asked)
         return [_resolve(template, values, asked)]
     except SubwrightError as error:
-        raise named(template, error) from None
+        raise named(template, error, asked.places) from None
 
 
 def _matrix(template: Template, values: Mapping[str, Value], asked: Asked) -> list[Variant]:
@@ -445,19 +464,21 @@ def _short(template: Template, values: Mapping[str, Value]) -> None:
             )
 
 
-def named(template: Template, error: SubwrightError) -> SubwrightError:
-    """An error about a value, with what gives it in front: the option, or the place in the configuration."""
+def named(
+    template: Template, error: SubwrightError, places: Mapping[str, str] = {}
+) -> SubwrightError:
+    """An error about a value, with what gives it in front: the option, or the place where it was read."""
     from subwright.template import VariableError
 
     if not isinstance(error, VariableError) or error.variable not in template.variables:
         return error
     option = template.variables[error.variable].option
     message = error.message if f"`{option}" in error.message else f"{option}: {error.message}"
-    place = configured_at(option, error.variable)
+    place = places.get(error.variable) or configured_at(option, error.variable)
     return SubwrightError(f"{place}: {message}" if place else message, help=error.help)
 
 
-def _warn_of_end_of_life(rendered: Sequence[Rendered]) -> None:
+def warn_of_end_of_life(rendered: Sequence[Rendered]) -> None:
     for stack in {a.variant.name: a.variant.stack for a in rendered if is_over(a)}.values():
         assert stack is not None
         warn(f"{stack.title} {stack.version} is out of support since {stack.eol}")
