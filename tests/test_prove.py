@@ -294,11 +294,13 @@ def test_any_agent_file_is_read_and_nothing_runs_without_a_role(run: Run, templa
     path.write_text(AGENT)
     result = run("other.md", "--output-format", "concise")
     assert result.exit_code == 1
-    assert result.stdout.splitlines() == [
+    *names, broken = result.stdout.splitlines()
+    assert names == [
         "other.md:7: error: undefined name `undefined`",
         "other.md:11: error: undefined name `something`",
-        "other.md:19: error: not YAML: expected ',' or ']', but got '<stream end>'",
     ]
+    # the words after it are those of libyaml, or of PyYAML where there is none
+    assert broken.startswith("other.md:19: error: not YAML: ")
     assert "passed  raises ZeroDivisionError" in click.unstyle(result.stderr)
     assert not list(templates.parent.rglob("ran"))
 
