@@ -260,6 +260,7 @@ def test_the_pooler_lends_one_connection_to_two_clients(postgresql: servers.Serv
 PARENT = """
 import json, os, signal, sys, time
 from subwright import servers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 binary = next(b for b in servers.find(sys.argv[1]) if not b.source.startswith("pip"))
 with servers.start(binary) as server:
     if sys.argv[2:] and os.fork() == 0:

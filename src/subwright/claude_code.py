@@ -41,6 +41,11 @@ def _words(text: str) -> frozenset[str]:
 
 MODEL_ALIASES = ("sonnet", "opus", "haiku", "fable", "inherit", "opusplan", "best", "default")
 MODEL_SUFFIXES = ("[1m]",)
+# Requests for these fail, or will within days, by the client's own table and the API's list of deprecations.
+RETIRED_MODEL = re.compile(
+    r"claude-(?:instant|v?[12](?![\d-])|3-(?:\d-)?(?P<family>opus|sonnet|haiku)"
+    r"|(?P<family4>opus|sonnet)-4[-@](?:0|1|20250514)(?!\d)|(?P<family45>sonnet)-4-5(?!\d))"
+)
 COLORS = ("red", "blue", "green", "yellow", "purple", "orange", "pink", "cyan")
 EFFORTS = ("low", "medium", "high", "xhigh", "max")
 PERMISSION_MODES = (  # `manual` is another word for `default`
@@ -81,6 +86,58 @@ FIELDS = {
         Field("observeSubagents", ("boolean",), "silent", documented=False, in_plugin=False),
         Field("observeToolResults", ("boolean",), "silent", documented=False, in_plugin=False),
     )
+}
+
+OTHER_KEYS = {  # what other programs, and people, call a field: in lower case, without hyphens
+    "allowedtools": "tools",
+    "disallowed": "disallowedTools",
+    "deniedtools": "disallowedTools",
+    "excludedtools": "disallowedTools",
+    "desc": "description",
+    "title": "name",
+    "mcp": "mcpServers",
+    "maxiterations": "maxTurns",
+    "maxsteps": "maxTurns",
+    "steps": "maxTurns",
+    "reasoningeffort": "effort",
+    "permission": "permissionMode",
+    "permissions": "permissionMode",
+    "mode": "permissionMode",
+}
+KEYS_OF_OTHER_HOSTS = {  # documented by them, and nothing here
+    "target": "GitHub Copilot",
+    "handoffs": "GitHub Copilot",
+    "argument-hint": "Claude Code's commands and of GitHub Copilot",
+    "infer": "GitHub Copilot",
+    "agents": "GitHub Copilot",
+    "user-invocable": "Claude Code's skills",
+    "disable-model-invocation": "Claude Code's skills",
+    "readonly": "Cursor",
+    "is_background": "Cursor",
+    "globs": "Cursor's rules",
+    "alwaysApply": "Cursor's rules",
+    "temperature": "opencode",
+    "top_p": "opencode",
+    "prompt": "opencode",
+    "kind": "Gemini CLI",
+    "max_turns": "Gemini CLI",
+    "timeout_mins": "Gemini CLI",
+    "license": "skills",
+    "compatibility": "skills",
+}
+LONG_DESCRIPTION = 1024  # characters; the limit of a skill's description, an agent's has none
+# What the entry of a server must have, by its `type`; `stdio` where there is none.
+SERVER_TYPES = {
+    "stdio": "command",
+    **dict.fromkeys(("http", "streamable-http", "sse", "sse-ide", "ws", "ws-ide"), "url"),
+    "claudeai-proxy": "url",
+    "sdk": "name",
+}
+SERVER_OPTIONS = {  # what may stand beside it, and what that takes
+    "args": "a list",
+    "env": "a mapping of texts",
+    "headers": "a mapping of texts",
+    "timeout": "a number above 0",
 }
 
 MAX_BYTES = 1_048_576  # a longer file is skipped

@@ -17,7 +17,7 @@ _UNSEARCHED = frozenset({"metadata", "mcpServers", "lspServers"})
 _DEEPEST = 3
 
 _URL = re.compile(r"(?!https?:/*$)[A-Za-z][A-Za-z0-9+.-]*:.+")
-_TAKES: Mapping[str, Callable[[Any], bool]] = {
+TAKES: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
     "a URL": lambda value: isinstance(value, str) and bool(_URL.match(value)),
     "a number above 0": lambda value: is_number(value) and value > 0,
@@ -187,7 +187,7 @@ def _entry(path: Path, entry: Any, guards: bool) -> HookProblem | None:
             return HookProblem(path, f"a `{kind}` hook has no `{key}`", f"add `{key}:`", guards)
     takes = HOOK_TYPES[kind] | HOOK_OPTIONS[""] | HOOK_OPTIONS[kind]
     for key, value in entry.items():
-        if key in takes and not _TAKES[takes[key]](value):
+        if key in takes and not TAKES[takes[key]](value):
             message = f"`{key}` of a `{kind}` hook is not {takes[key]}"
             return HookProblem((*path, key), message, None, guards)
     return None

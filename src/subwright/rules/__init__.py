@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # In the order in which documentation shows them; each is a module of this package.
 FAMILIES = (
     "loading",
+    "fields",
     "tools",
     "tree",
     "text",
