@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from subwright.diagnostic import Source, Span
+
+# Where a run of backticks, a comment, or a block that no code span crosses begins.
+_MARK = re.compile(r"`+|<!--|\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +68,63 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
             yield Fence(
                 token.info.strip(), token.content, where, line + 1, content, token.markup, closed
             )
+
+
+def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:
+    """A text of which only the prose of a part is left: all else is blanks, and every place and line stays.
+
+    Fenced code, code spans and HTML comments are no prose.
+
+    Args:
+        text: the whole text.
+        span: the part.
+        fences: the fenced code blocks in it.
+    """
+    parts, at = [_blank(text[: span.start])], span.start
+    for start, end in (*_blocks_of(text, fences), (span.end, len(text))):
+        for gone in _spans(text, at, start):
+            parts += text[at : gone.start], _blank(text[slice(*gone)])
+            at = gone.end
+        parts += text[at:start], _blank(text[start:end])
+        at = end
+    return "".join(parts)
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)
+
+
+def _blocks_of(text: str, fences: Iterable[Fence]) -> Iterator[Span]:
+    """Where fenced blocks stand, with the lines that open and close them."""
+    for fence in fences:
+        end = text.find("\n", fence.content.end) if fence.closed else fence.content.end
+        yield Span(fence.span.start, len(text) if end < 0 else end)
+
+
+def _spans(text: str, start: int, end: int) -> Iterator[Span]:
+    """The code spans and comments between two places with no fenced code between them."""
+    marks, runs = [], defaultdict[tuple[int, int], deque[Span]](deque)
+    block = 0
+    for found in _MARK.finditer(text, start, end):
+        mark = Span(*found.span())
+        if found[0] == "\n":
+            block += 1
+        elif found[0] != "<!--":
+            mark = Span(mark.start + (text[mark.start - 1] == "\\"), mark.end)
+            runs[block, mark.end - mark.start].append(mark)
+        marks.append((mark, block))
+    at, comments = start, True
+    for mark, block in marks:
+        if mark.start < at or text[mark.start] == "\n":
+            continue
+        if text[mark.start] == "<":
+            closed = text.find("-->", mark.end, end) if comments else -1
+            comments = closed >= 0
+            if comments:
+                yield Span(mark.start, at := closed + 3)
+            continue
+        same = runs[block, mark.end - mark.start]
+        while same and same[0].start <= mark.start:
+            same.popleft()
+        if same and mark.end > mark.start:
+            yield Span(mark.start, at := same[0].end)

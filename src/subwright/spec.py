@@ -68,6 +68,11 @@ class Spec:
         """The fenced code blocks of the body."""
         return tuple(block for block in self.blocks if isinstance(block, Fence))
 
+    @cached_property
+    def prose(self) -> str:
+        """The whole text with blanks for all that is no prose of the body, at the same places."""
+        return markdown.prose(self.source.text, self.body, self.fences)
+
 
 def parse(source: Source) -> Spec:
     """Read an agent file.

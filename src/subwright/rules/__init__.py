@@ -20,6 +20,7 @@ FAMILIES = (
     "fields",
     "tools",
     "tree",
+    "body",
     "text",
     "code",
     "safety",
