@@ -23,6 +23,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="about how many generated files to ask the client (default: what a test can afford)",
     )
+    parser.addoption(
+        "--fuzz",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="how many inputs to make up (default: 2000)",
+    )
 
 
 @pytest.fixture

@@ -287,6 +287,8 @@ def _walk(folder: Path) -> Iterator[Path]:
     """
     found: list[str] = []
     stack, seen = [str(folder)], set[str]()
+    if not folder.exists():
+        return  # of a file that an editor has not written yet
     while stack:
         current = stack.pop()
         real = os.path.realpath(current)

@@ -46,11 +46,7 @@ def parse(agent: Agent) -> tuple[Ignore, ...]:
     if _MARK not in agent.text:
         return ()
     found = sorted(_comments(agent), key=lambda match: match.start("comment"))
-    own_lines = {
-        agent.source.position(match.start("comment")).line
-        for match in found
-        if _stands_alone(agent.source, match)
-    }
+    reach = _Reach(agent, found)
     ignores = []
     for match in found:
         words, start = match["words"], match.start("words")
@@ -65,7 +61,7 @@ def parse(agent: Agent) -> tuple[Ignore, ...]:
                 Span(*match.span("comment")),
                 verb,
                 tuple(names),
-                _lines(agent, match, own_lines),
+                reach.lines(match),
                 words[reason.end() :].strip() if reason else "",
             )
         )
@@ -82,10 +78,11 @@ def _comments(agent: Agent) -> Iterator[re.Match[str]]:
         if before < 0 or inside[before].end <= match.start("comment"):
             yield match
     fences = [fence.content for fence in spec.fences]
+    starts = [content.start for content in fences]
     for pattern in (_HTML, _TEMPLATE) if agent.place.template else (_HTML,):
         for match in pattern.finditer(agent.text, *spec.body):
-            at = match.start()
-            if not any(content.start <= at < content.end for content in fences):
+            before = bisect_right(starts, match.start()) - 1
+            if before < 0 or fences[before].end <= match.start():
                 yield match
 
 
@@ -109,29 +106,53 @@ def _stands_alone(source: Source, match: re.Match[str]) -> bool:
     return not source.text[start : match.start("comment")].strip(" \t>")
 
 
-def _lines(agent: Agent, match: re.Match[str], own_lines: set[int]) -> tuple[int, int]:
-    """The lines that a comment speaks of: its own; where it stands alone, what follows it.
+class _Reach:
+    """Which lines the comments of a text speak of."""
 
-    That is the next line with a text, with the whole field or fence that begins there. Nothing can stand before the
-    first line, so the first line of the frontmatter speaks of it.
-    """
-    source = agent.source
-    first = source.position(match.start("comment")).line
-    if not _stands_alone(source, match):
-        return first, first
-    line = source.position(match.end("comment")).line + 1
-    last = source.position(len(source.text)).line
-    while line <= last and (line in own_lines or not source.line(line).strip()):
-        line += 1
-    end = line
-    for field in agent.spec.fields:
-        if source.position(field.key.start).line == line:
-            end = max(end, source.position(max(field.value.end - 1, field.key.end)).line)
-    for fence in agent.spec.fences:
-        if fence.line - 1 == line:
-            end = source.position(max(fence.content.end, fence.span.end)).line
-    opening = source.position(agent.spec.frontmatter.start).line
-    return (1 if first == opening and agent.spec.fields else line), end
+    def __init__(self, agent: Agent, found: Iterable[re.Match[str]]) -> None:
+        source = self._source = agent.source
+        self._last = source.position(len(source.text)).line
+        self._own = {
+            source.position(match.start("comment")).line
+            for match in found
+            if _stands_alone(source, match)
+        }
+        self._first = source.position(agent.spec.frontmatter.start).line if agent.spec.fields else 0
+        self._following: dict[int, int] = {}
+        # the last line of each field and fence by its first
+        self._ends: dict[int, int] = {}
+        for field in agent.spec.fields:
+            line = source.position(field.key.start).line
+            end = source.position(max(field.value.end - 1, field.key.end)).line
+            self._ends[line] = max(end, self._ends.get(line, 0))
+        for fence in agent.spec.fences:
+            end = max(fence.content.end, fence.span.end)
+            self._ends[fence.line - 1] = source.position(end).line
+
+    def lines(self, match: re.Match[str]) -> tuple[int, int]:
+        """The lines that a comment speaks of: its own; where it stands alone, what follows it.
+
+        That is the next line with a text, with the whole field or fence that begins there. Nothing can stand before
+        the first line, so the first line of the frontmatter speaks of it.
+        """
+        source = self._source
+        first = source.position(match.start("comment")).line
+        if not _stands_alone(source, match):
+            return first, first
+        line = self._text_from(source.position(match.end("comment")).line + 1)
+        return (1 if first == self._first else line), max(line, self._ends.get(line, line))
+
+    def _text_from(self, line: int) -> int:
+        """The first line from one on with a text that is no such comment."""
+        passed = []
+        while line <= self._last and (line in self._own or not self._source.line(line).strip()):
+            if line in self._following:
+                line = self._following[line]
+                break
+            passed.append(line)
+            line += 1
+        self._following.update(dict.fromkeys(passed, line))
+        return line
 
 
 def added(agent: Agent, found: Iterable[Diagnostic]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -21,6 +23,7 @@ from subwright.tree import Summary, Tree, summarise
 if TYPE_CHECKING:
     from subwright.template import Rendered, Template
 
+MOST_FINDINGS = 1000  # of one rule in one file, of which none has a fix: nobody reads on
 MOST_PASSES = 10  # of mending one file: a fix may bring another to light
 CHUNK = 50  # files that a process is given at a time
 T = TypeVar("T")
@@ -50,7 +53,7 @@ def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:
         _diagnostic(rule, agent.source, finding)
         for rule in rules
         if rule.source or not agent.place.template
-        for finding in rule.in_agent(agent)
+        for finding in islice(rule.in_agent(agent), None if rule.fixable else MOST_FINDINGS)
     ]
     return sorted(found, key=order)
 
@@ -76,12 +79,18 @@ def settle(checked: Checked, rules: Sequence[Rule]) -> list[Diagnostic]:
     known = every() | ran
     used: set[tuple[Ignore, str]] = set()
     kept = []
-    for diagnostic in checked.found:
+    waiting = sorted(checked.ignores, key=lambda ignore: ignore.lines, reverse=True)
+    open_: list[Ignore] = []
+    for diagnostic in sorted(checked.found, key=lambda found: found.span):
         line = diagnostic.position.line
+        while waiting and waiting[-1].lines[0] <= line:
+            open_.append(waiting.pop())
+        if open_:
+            open_ = [ignore for ignore in open_ if line <= ignore.lines[1]]
         allowing = [
             (ignore, name)
-            for ignore in checked.ignores
-            if ignore.verb == "allow" and ignore.lines[0] <= line <= ignore.lines[1]
+            for ignore in open_
+            if ignore.verb == "allow"
             for name, _ in ignore.names
             if diagnostic.rule and (rule := resolve(name, known)) and rule.name == diagnostic.rule
         ]
@@ -345,15 +354,18 @@ def fixed(text: str, found: Iterable[Diagnostic]) -> str:
     taken: list[Edit] = []
     for diagnostic in found:
         edits = diagnostic.fix.edits if diagnostic.fix else ()
-        if not any(_touch(edit.span, other.span) for edit in edits for other in taken):
-            taken.extend(edits)
+        if not any(_taken(edit.span, taken) for edit in edits):
+            for edit in edits:
+                insort(taken, edit)
     parts = []
     end = 0
-    for span, replacement in sorted(taken):
+    for span, replacement in taken:
         parts += [text[end : span.start], replacement]
         end = span.end
     return "".join(parts) + text[end:]
 
 
-def _touch(one: Span, other: Span) -> bool:
-    return one.start <= other.end and other.start <= one.end
+def _taken(span: Span, taken: Sequence[Edit]) -> bool:
+    """Whether a span touches one of some edits, which are in order and do not touch each other."""
+    at = bisect_left(taken, span.start, key=lambda edit: edit.span.end)
+    return at < len(taken) and taken[at].span.start <= span.end

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from subwright.diagnostic import Source, Span
 
 # Where a run of backticks, a comment, or a block that no code span crosses begins.
-_MARK = re.compile(r"`+|<!--|\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
+_MARK = re.compile(r"`+|<!--|\n[ \t\r\n]*\n|\n(?=[ \t]*(?:[-*+>#|]|\d+[.)]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _spans(text: str, start: int, end: int) -> Iterator[Span]:
     block = 0
     for found in _MARK.finditer(text, start, end):
         mark = Span(*found.span())
-        if found[0] == "\n":
+        if found[0][0] == "\n":
             block += 1
         elif found[0] != "<!--":
             mark = Span(mark.start + (text[mark.start - 1] == "\\"), mark.end)

@@ -94,6 +94,8 @@ def settings(
         SubwrightError: a name that is no rule, or what is wrong with the configuration.
     """
     rules = every()
+    if config is not None:
+        _check_names(config, rules)
     chosen = {name: rule for name, rule in rules.items() if rule.default}
     if select is not None:
         chosen = _select(select, rules)
@@ -126,6 +128,17 @@ def settings(
 
 
 _select = select
+
+
+def _check_names(config: Config, rules: Mapping[str, Rule]) -> None:
+    """See that the configuration names rules, so that an error names its line and not the option's."""
+    lint = config.table.get("lint", {})
+    for key in ("select", "extend-select", "ignore"):
+        value = lint.get(key, ())
+        try:
+            _select(value if isinstance(value, list) else (), rules)
+        except SubwrightError as error:
+            raise config.error("lint", key, error.message, error.help) from None
 
 
 def _per_file_ignores(

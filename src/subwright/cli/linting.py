@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from subwright import client, config, discovery, files, ignores, linter, output
-from subwright.agent import Agent
+from subwright.agent import Agent, Place
 from subwright.cli.common import databases, progress
 from subwright.cli.writing import show_difference
 from subwright.database import Database
@@ -137,7 +137,7 @@ def _run_on_stdin(request: Request, chosen: Settings) -> NoReturn:
     name = request.stdin_filename
     root = discovery.root_of(Path(name), chosen.roots) if name else None
     path = Path(name or STDIN)
-    where = linter.place(path, root, chosen) if root else None
+    where = linter.place(path, root, chosen) if root else Place(path=name, keys=chosen.keys)
     agent = Agent.of(name or STDIN, raw, where)
     mended = linter.mend(agent, chosen) if request.fix or request.diff else agent.text
     if request.diff:

@@ -199,14 +199,16 @@ def _longer_fence(agent: Agent, fence: Fence) -> Fix | None:
     start = agent.text.index(fence.marker, fence.span.start)
     opening = Span(start, start + len(fence.marker))
     edits = (Edit(opening, marker), Edit(line.marks, marker))
-    # and nothing that comes after it may be wrong now
+    # and what comes after it may not be the worse for it
     text = agent.text
     for edit in reversed(edits):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     body = Span(agent.spec.body.start, agent.spec.body.end + len(text) - len(agent.text))
-    found = list(markdown.blocks(Source(agent.source.path, text), body))
+    found = markdown.blocks(Source(agent.source.path, text), body)
     fences = [block for block in found if isinstance(block, Fence)]
-    if all(f.closed for f in fences) and any(f.span.start == fence.span.start for f in fences):
+    unclosed = sum(not f.closed for f in fences)
+    whole = any(f.closed and f.marker == marker for f in fences if f.span.start == fence.span.start)
+    if whole and unclosed <= sum(not f.closed for f in agent.spec.fences):
         return Fix(f"fence the outer block with `{marker}`", edits)
     return None
 
@@ -559,4 +561,5 @@ def _outline(headings: Iterable[Heading]) -> Iterator[tuple[Heading, tuple[str, 
 def _stripped(source: Source, span: Span) -> Span:
     """A span of a line without the blanks at its ends."""
     line = source.text[slice(*span)]
-    return Span(span.start + len(line) - len(line.lstrip()), span.start + len(line.rstrip()))
+    end = span.start + len(line.rstrip())
+    return Span(min(span.start + len(line) - len(line.lstrip()), end), end)

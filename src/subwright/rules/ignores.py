@@ -100,11 +100,12 @@ def unused_ignore(allowed: Allowed) -> Iterator[Finding]:
     ---
     ```
     """
+    unused = set(allowed.unused)
     for ignore, name in allowed.unused:
         span = next(span for known, span in ignore.names if known == name)
-        without = [known for known, _ in ignore.names if (ignore, known) not in allowed.unused]
+        without = [known for known, _ in ignore.names if (ignore, known) not in unused]
         # several unused names of one comment go in one edit, which the first of them carries
-        first = next(known for known, _ in ignore.names if (ignore, known) in allowed.unused)
+        first = next(known for known, _ in ignore.names if (ignore, known) in unused)
         fix = None
         if name == first:
             fix = _rename(ignore, without) if without else _remove(allowed.source, ignore)
