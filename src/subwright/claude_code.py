@@ -90,6 +90,8 @@ FIELDS = {
 
 OTHER_KEYS = {  # what other programs, and people, call a field: in lower case, without hyphens
     "allowedtools": "tools",
+    "allowedtool": "tools",
+    "tool": "tools",
     "disallowed": "disallowedTools",
     "deniedtools": "disallowedTools",
     "excludedtools": "disallowedTools",
