@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -36,6 +37,15 @@ def require(found: Found | None, what: str) -> Found:
             pytest.fail(f"{what} is missing, and SUBWRIGHT_REQUIRE_ALL is set")
         pytest.skip(f"{what} is missing")
     return found
+
+
+@cache
+def require_package_index() -> None:
+    """Skip, or fail, a test that lets pip install this project where pip reaches no package."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "hatchling"]
+        result = subprocess.run(command, cwd=folder, capture_output=True)
+    require(True if result.returncode == 0 else None, "a package index")
 
 
 @cache

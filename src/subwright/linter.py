@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -223,12 +223,20 @@ def lint(
     diagnostics = [
         diagnostic
         for name, checked in everything.items()
-        if name not in silent
+        if name not in silent or _about_another(checked.found, silent)
         for diagnostic in settle(checked, settings.rules_for(Path(name)))
+        if name not in silent or _about_another([diagnostic], silent)
     ]
     return Result(
         tuple(sorted(diagnostics, key=order)),
         tuple(str(path) for path in sorted((*targets.files, *targets.templates))),
+    )
+
+
+def _about_another(found: Iterable[Diagnostic], silent: Collection[str]) -> bool:
+    """Whether a finding in a file that is not reported on is the fault of one that is: the later of two of a name."""
+    return any(
+        related.source.path not in silent for diagnostic in found for related in diagnostic.related
     )
 
 

@@ -189,8 +189,11 @@ def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
     for diagnostic in result.diagnostics:
         by_path.setdefault(diagnostic.source.path, []).append(diagnostic)
     changed = 0
+    neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
     for name, found in by_path.items():
         path = Path(name)
+        if path in neighbours:
+            continue
         raw = path.read_bytes()
         root = targets.files.get(path)
         where = linter.place(path, root, chosen) if root else linter.template_place(path)
