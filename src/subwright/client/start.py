@@ -99,8 +99,7 @@ class Talk:
     """One start of the client, from its first word to the end of all its processes."""
 
     def __init__(self, binary: Path, room: Room, options: Sequence[str], seconds: float) -> None:
-        if shutil.which(binary) is None:
-            raise ClientError(f"cannot start `{binary}`: no such program")
+        _is_there(binary)
         self._room, self._seconds = room, seconds
         self._deadline = time.monotonic() + seconds
         self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
@@ -215,6 +214,34 @@ class Talk:
         status = self._client.poll()
         words = f"the client stopped without an answer (exit status {status})"
         return ClientError(f"{words}: {' '.join(said)[-300:]}" if said else words)
+
+
+def run(
+    binary: Path, room: Room, arguments: Sequence[str], folder: Path, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """One command of the client, such as `plugin list`, in a folder. Raises ClientError."""
+    _is_there(binary)
+    try:
+        return subprocess.run(
+            [*_offline(), str(binary.absolute()), *arguments],
+            cwd=folder,
+            env=_environment(room.root),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise ClientError(f"cannot start the client: {reason(error)}") from error
+    except subprocess.TimeoutExpired:
+        raise ClientError(f"the client was not done within {seconds:g} seconds") from None
+
+
+def _is_there(binary: Path) -> None:
+    if shutil.which(binary) is None:
+        raise ClientError(f"cannot start `{binary}`: no such program")
 
 
 def _environment(root: Path) -> dict[str, str]:
