@@ -20,7 +20,8 @@ from subwright import __version__, claude_code, linter
 from subwright.agent import Agent
 from subwright.cli.lint import FORMATS as CHOICES
 from subwright.diagnostic import Diagnostic, Edit, Fix, Position, Related, Severity, Source, Span
-from subwright.output import FORMATS, Report, frames, printable, statistics, summary
+from subwright.output import FORMATS, Report, render, statistics, summary
+from subwright.output.frames import frames, printable
 from subwright.rules import Finding, Rule
 
 DATA = ROOT / "tests/data/output"
@@ -174,7 +175,7 @@ CLEAN = Report((), ("agents/clean.md",), RULES)
 
 @pytest.mark.parametrize("style", FORMATS)
 def test_snapshots(style: str, snapshot: Callable[[Path, str], None]) -> None:
-    text = FORMATS[style](REPORT)
+    text = render(style, REPORT)
     for version in (__version__, claude_code.VERSION):
         text = text.replace(f'"{version}"', '"…"')
     snapshot(DATA / SNAPSHOTS[style], text + "\n")
@@ -187,7 +188,7 @@ def test_command_line_offers_every_format() -> None:
 @pytest.mark.parametrize("style", FORMATS)
 @pytest.mark.parametrize("report", [REPORT, CLEAN], ids=["found", "clean"])
 def test_text_can_be_written_and_moves_no_terminal(style: str, report: Report) -> None:
-    text = click.unstyle(FORMATS[style](report))
+    text = click.unstyle(render(style, report))
     text.encode()
     if style in ("full", "concise", "github"):
         assert not set("\x1b\x07\0\u202e\u200b") & set(text)
@@ -253,7 +254,7 @@ def test_what_cannot_be_seen_is_shown_as_an_escape() -> None:
 
 
 def test_concise_is_read_by_an_expression() -> None:
-    lines = FORMATS["concise"](REPORT).split("\n")
+    lines = render("concise", REPORT).split("\n")
     assert len(lines) == len(FOUND)
     for line, found in zip(lines, FOUND, strict=True):
         read = CONCISE.fullmatch(line)
@@ -301,7 +302,7 @@ def test_statistics() -> None:
 @pytest.mark.parametrize("style", SCHEMAS)
 @pytest.mark.parametrize("report", [REPORT, CLEAN], ids=["found", "clean"])
 def test_data_is_valid(style: str, report: Report) -> None:
-    validator(style).validate(json.loads(FORMATS[style](report)))
+    validator(style).validate(json.loads(render(style, report)))
 
 
 def validator(style: str) -> Any:
@@ -318,17 +319,17 @@ def validator(style: str) -> Any:
         {"diagnostics": [{}]},
         {"summary": {}},
         {"more": 1},
-        {"diagnostics": [{**json.loads(FORMATS["json"](REPORT))["diagnostics"][0], "start": 1}]},
+        {"diagnostics": [{**json.loads(render("json", REPORT))["diagnostics"][0], "start": 1}]},
     ],
 )
 def test_schema_refuses_what_is_something_else(change: dict[str, Any]) -> None:
-    data = json.loads(FORMATS["json"](REPORT))
+    data = json.loads(render("json", REPORT))
     with pytest.raises(jsonschema.ValidationError):
         validator("json").validate({**data, **change})
 
 
 def test_json_has_everything() -> None:
-    data = json.loads(FORMATS["json"](REPORT))
+    data = json.loads(render("json", REPORT))
     assert data["version"] == 1
     assert data["summary"] == {
         "files": 5,
@@ -361,7 +362,7 @@ def place(source: Source, offset: int) -> dict[str, int]:
 
 
 def test_sarif_says_what_was_found() -> None:
-    (run,) = json.loads(FORMATS["sarif"](REPORT))["runs"]
+    (run,) = json.loads(render("sarif", REPORT))["runs"]
     assert run["columnKind"] == "unicodeCodePoints"
     assert run["invocations"] == [{"executionSuccessful": True}]
     rules = run["tool"]["driver"]["rules"]
@@ -411,7 +412,7 @@ def offsets(source: Source, region: dict[str, int]) -> Span:
 def test_fingerprint_stays_when_lines_are_put_in_above() -> None:
     def fingerprint(text: str) -> str:
         found = find(Source("a.md", text), "critic", "m", rule="no-frame")
-        data = json.loads(FORMATS["sarif"](Report((found,), ("a.md",))))
+        data = json.loads(render("sarif", Report((found,), ("a.md",))))
         return str(data["runs"][0]["results"][0]["partialFingerprints"])
 
     assert fingerprint("name: critic\n") == fingerprint("more\n\n  name: critic\n")
@@ -423,7 +424,7 @@ def test_uri_of_a_file_elsewhere_is_absolute(
 ) -> None:
     def uri(path: Path | str) -> dict[str, str]:
         found = Diagnostic(Source(str(path), "a"), Span(0, 1), "m")
-        data = json.loads(FORMATS["sarif"](Report((found,), (str(path),))))
+        data = json.loads(render("sarif", Report((found,), (str(path),))))
         location = data["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
         return dict(location["artifactLocation"])
 
@@ -452,13 +453,13 @@ def test_annotation_has_columns_on_one_line_alone(
     text: str, span: tuple[int, int], places: str
 ) -> None:
     found = Diagnostic(Source("a.md", text), Span(*span), "m", rule="no-frame")
-    assert FORMATS["github"](Report((found,), ("a.md",))) == (
+    assert render("github", Report((found,), ("a.md",))) == (
         f"::error file=a.md,{places},title=subwright%3A no-frame::m"
     )
 
 
 def test_annotations_are_one_line_each() -> None:
-    lines = FORMATS["github"](REPORT).split("\n")
+    lines = render("github", REPORT).split("\n")
     levels = {"error": "error", "warning": "warning", "info": "notice"}
     for line, found in zip(lines, FOUND, strict=True):
         _, command, message = line.split("::")
@@ -467,7 +468,7 @@ def test_annotations_are_one_line_each() -> None:
 
 
 def test_junit_has_a_case_for_each_finding_and_each_clean_file() -> None:
-    root = Xml.fromstring(FORMATS["junit"](REPORT))
+    root = Xml.fromstring(render("junit", REPORT))
     assert root.attrib == {"name": "subwright lint", "tests": "17", "failures": "16"}
     assert [len(suite) for suite in root] == [int(suite.attrib["tests"]) for suite in root]
     failures = root.findall("testsuite/testcase/failure")

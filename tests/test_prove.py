@@ -23,7 +23,7 @@ from conftest import ROOT
 from subwright.cli import main, proving
 from subwright.cli.common import library
 from subwright.diagnostic import Diagnostic, Source, Span
-from subwright.output import frames
+from subwright.output.frames import frames
 from subwright.prove import Proof, blocks, record, report
 from subwright.prove import Result as Told
 from subwright.prove.database import scratch_database

@@ -15,7 +15,7 @@ from subwright.contract import ContractError
 from subwright.database import load as load_databases
 from subwright.diagnostic import DiagnosticError
 from subwright.errors import SubwrightError
-from subwright.output import frames
+from subwright.output.frames import frames
 from subwright.template import Template, VariableError, load, load_all
 from subwright.template.frontmatter import serialise
 from subwright.template.syntax import constructs, prepare

@@ -83,7 +83,7 @@ def report(error: SubwrightError) -> None:
     """Print an error to stderr."""
     diagnostics = getattr(error, "diagnostics", None)
     if diagnostics:
-        from subwright.output import frames
+        from subwright.output.frames import frames
 
         click.echo(frames(diagnostics), err=True)
         return

@@ -8,21 +8,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from subwright import client, config, discovery, files, ignores, linter, output
+from subwright import config, discovery, linter, output
 from subwright.agent import Agent, Place
 from subwright.cli.common import databases, progress
-from subwright.cli.writing import show_difference
-from subwright.database import Database
 from subwright.diagnostic import Diagnostic, Severity, Span
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
 from subwright.linter import Checked
 from subwright.settings import Settings, settings
-from subwright.template import load
+
+if TYPE_CHECKING:
+    from subwright import client
+    from subwright.database import Database
+    from subwright.template import Template
 
 STDIN = "-"
 
@@ -119,7 +121,12 @@ def _template_loader(folder: Path | None) -> linter.Load:
     def known(beside: Path) -> Mapping[str, Database]:
         return databases(folder if folder is not None else beside)
 
-    return lambda path: load(path, known(path.parent))
+    def load(path: Path) -> Template:
+        from subwright.template import load
+
+        return load(path, known(path.parent))
+
+    return load
 
 
 def _status(request: Request, found: Sequence[Diagnostic]) -> int:
@@ -142,6 +149,8 @@ def _run_on_stdin(request: Request, chosen: Settings) -> NoReturn:
     mended = linter.mend(agent, chosen) if request.fix or request.diff else agent.text
     if request.diff:
         if mended != agent.text:
+            from subwright.cli.writing import show_difference
+
             show_difference(path, raw, mended.encode())
         sys.exit(int(mended != agent.text and not request.exit_zero))
     if request.fix:
@@ -176,8 +185,12 @@ def _change(path: Path, raw: bytes, agent: Agent, text: str, *, show: bool) -> b
     if text == agent.text:
         return False
     if show:
+        from subwright.cli.writing import show_difference
+
         show_difference(path, raw, text.encode())
     else:
+        from subwright import files
+
         files.write(path, text.encode())
     return True
 
@@ -188,6 +201,8 @@ def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
     by_path: dict[str, list[Diagnostic]] = {}
     for diagnostic in result.diagnostics:
         by_path.setdefault(diagnostic.source.path, []).append(diagnostic)
+    from subwright import ignores
+
     changed = 0
     neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
     for name, found in by_path.items():
@@ -211,6 +226,8 @@ def _ask(named: str, targets: Targets) -> Iterator[Diagnostic]:
     Raises:
         SubwrightError: there is no client, or it does not answer.
     """
+    from subwright import client
+
     binary = client.find(named)
     if binary is None:
         looks_like_target = Path(named).is_dir() or named.endswith(".md")
@@ -254,9 +271,11 @@ def _told(
 
 def _print(request: Request, report: output.Report, *, err: bool = False) -> None:
     """Print the findings, to stdout or where the options say, and a summary."""
-    form = output.statistics if request.statistics else output.FORMATS[request.style]
-    text = form(report)
+    style = request.style
+    text = output.statistics(report) if request.statistics else output.render(style, report)
     if request.output_file is not None:
+        from subwright import files
+
         plain = click.unstyle(text)
         files.write(Path(request.output_file), (plain + "\n" if plain else "").encode())
     elif text:

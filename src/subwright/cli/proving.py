@@ -20,7 +20,7 @@ from subwright.cli.render import Asked, setting, variants_of
 from subwright.database import Database, find_database
 from subwright.diagnostic import Source
 from subwright.errors import SubwrightError
-from subwright.output import printable
+from subwright.output.frames import printable
 from subwright.prove import process, record
 from subwright.prove.report import FORMATS
 from subwright.spec import Spec, parse

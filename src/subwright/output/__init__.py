@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from importlib import import_module
 
-from subwright.output.as_json import as_json
-from subwright.output.concise import concise
-from subwright.output.frames import frames, full, printable
-from subwright.output.github import github
-from subwright.output.junit import junit
 from subwright.output.report import Report, statistics, summary
-from subwright.output.sarif import sarif
 
-__all__ = ["FORMATS", "Report", "frames", "printable", "statistics", "summary"]
+__all__ = ["FORMATS", "Report", "render", "statistics", "summary"]
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {
-    "full": full,
-    "concise": concise,
-    "json": as_json,
-    "sarif": sarif,
-    "github": github,
-    "junit": junit,
+# Each is a function of the name on the right, in a module of the name on the left: a run needs one of them.
+FORMATS = {
+    "full": ("frames", "full"),
+    "concise": ("concise", "concise"),
+    "json": ("as_json", "as_json"),
+    "sarif": ("sarif", "sarif"),
+    "github": ("github", "github"),
+    "junit": ("junit", "junit"),
 }
+
+
+def render(style: str, report: Report) -> str:
+    """A report in one of the formats.
+
+    Args:
+        style: a key of `FORMATS`.
+        report: what the linter found.
+    """
+    module, name = FORMATS[style]
+    form: Callable[[Report], str] = getattr(import_module(f"subwright.output.{module}"), name)
+    return form(report)

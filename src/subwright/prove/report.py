@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from subwright.languages import PYTHON, SHELL
-from subwright.output import frames, printable
 from subwright.output.as_json import encode
+from subwright.output.frames import frames, printable
 from subwright.output.github import annotation
 from subwright.output.junit import document, xml_text
 from subwright.output.report import aligned
