@@ -511,16 +511,21 @@ def shown_steps() -> list[dict[str, Any]]:
 def test_shown_steps_use_this_version_with_inputs_that_there_are(
     make_checkout: Callable[[str], Path],
 ) -> None:
-    *_, step = shown_steps()
+    *before, step = shown_steps()
     assert step["uses"] == f"OWNER/subwright@v{__version__}"
     assert set(step["with"]) <= set(ACTION["inputs"])
-    step["uses"] = "./"
-    job = {"runs-on": "ubuntu-latest", "steps": [*_, step]}
     folder = make_checkout(TEXT)
-    workflow = yaml.safe_dump({"on": "push", "permissions": {}, "jobs": {"lint": job}})
-    (folder / ".github/workflows/shown.yml").write_text(workflow, encoding="utf-8")
+    name = ".github/workflows/shown.yml"
+
+    def place(uses: str) -> None:
+        job = {"runs-on": "ubuntu-latest", "steps": [*before, {**step, "uses": uses}]}
+        workflow = {"on": "push", "permissions": {}, "jobs": {"lint": job}}
+        (folder / name).write_text(yaml.safe_dump(workflow, sort_keys=False), encoding="utf-8")
+
+    place("./")  # which actionlint reads
     assert actionlint(folder) == ""
-    assert zizmor(folder, ".github/workflows/shown.yml") == ""
+    place(f"OWNER/subwright@{'0' * 40}")
+    assert zizmor(folder, name) == ""
 
 
 def test_shown_inputs_do_what_is_said(lint: Callable[..., Ran], project: Path) -> None:

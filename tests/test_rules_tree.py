@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from support import claude
 
 from subwright import linter
 from subwright.agent import Agent, Place
+from subwright.cli import main
 from subwright.client.start import Talk, open_room
+from subwright.discovery import Root, Targets
 from subwright.rules import every
+from subwright.settings import settings
 from subwright.tree import Tree, summarise
 
 RULES = [rule for rule in every().values() if rule.family == "tree"]
@@ -126,6 +131,41 @@ def test_the_same_name_twice_in_a_plugin() -> None:
     assert found(agent("x", "c/a.md", plugin=True), unnamed[0]) == [
         ("duplicate-name", "c/a.md", "x")
     ]
+
+
+@pytest.mark.parametrize("given", [("a.md",), ("c.md",), ("a.md", "c.md")])
+def test_a_duplicate_is_told_of_either_file(tmp_path: Path, given: tuple[str, ...]) -> None:
+    """A file that takes the place of another is at fault, though the other is marked."""
+    for path, name in (("a.md", "x"), ("b.md", "y"), ("c.md", "x")):
+        (tmp_path / path).write_text(agent(name, path).text, encoding="utf-8")
+    root = Root(tmp_path, tuple(tmp_path / path for path in ("a.md", "b.md", "c.md")))
+
+    def told(*paths: str) -> list[tuple[str | None, str]]:
+        targets = Targets([root], {tmp_path / path: root for path in paths})
+        chosen = settings(None, select=["tree", "empty-body"])
+        result = linter.lint(targets, chosen)
+        assert result.files == tuple(str(tmp_path / path) for path in paths)
+        return [(d.rule, Path(d.source.path).name) for d in result.diagnostics]
+
+    bodies = [("empty-body", path) for path in given]
+    assert sorted(told(*given)) == [("duplicate-name", "a.md"), *bodies]
+    assert told("b.md") == [("empty-body", "b.md")]
+
+
+def test_ignores_are_added_to_no_file_but_the_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path(".claude/agents")
+    folder.mkdir(parents=True)
+    texts = {folder / name: agent("x", name).text for name in ("a.md", "b.md")}
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(main, ["lint", "--add-ignores", str(folder / "b.md")])
+    assert "duplicate-name" in result.stdout
+    assert result.exit_code == 1
+    changed = [path.name for path, text in texts.items() if path.read_text() != text]
+    assert changed == ["b.md"]  # whose body is empty
 
 
 def test_built_in_names() -> None:
