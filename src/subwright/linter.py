@@ -75,6 +75,8 @@ def check_tree(tree: Tree, rules: Iterable[Rule]) -> list[Diagnostic]:
 
 def settle(checked: Checked, rules: Sequence[Rule]) -> list[Diagnostic]:
     """What remains of the findings in a text when its comments have been heard, and what is wrong with these."""
+    if not checked.ignores:
+        return checked.found
     ran = {rule.name: rule for rule in rules}
     known = every() | ran
     used: set[tuple[Ignore, str]] = set()

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from subwright.diagnostic import Source, Span
 
-# Where a run of backticks, a comment, or a block that no code span crosses begins.
-_MARK = re.compile(r"`+|<!--|\n[ \t\r\n]*\n|\n(?=[ \t]*(?:[-*+>#|]|\d+[.)]))")
+# What opens a code span or a comment, and the end of a block, which no code span crosses.
+_OPENING = re.compile(r"`+|<!--")
+_BLOCK_END = re.compile(r"\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:
 
 
 def _blank(text: str) -> str:
-    return re.sub(r"[^\n]", " ", text)
+    if "\n" not in text:
+        return " " * len(text)
+    return "\n".join([" " * len(line) for line in text.split("\n")])
 
 
 def _blocks_of(text: str, fences: Iterable[Fence]) -> Iterator[Span]:
@@ -104,18 +107,18 @@ def _blocks_of(text: str, fences: Iterable[Fence]) -> Iterator[Span]:
 def _spans(text: str, start: int, end: int) -> Iterator[Span]:
     """The code spans and comments between two places with no fenced code between them."""
     marks, runs = [], defaultdict[tuple[int, int], deque[Span]](deque)
-    block = 0
-    for found in _MARK.finditer(text, start, end):
+    block, last = 0, start
+    for found in _OPENING.finditer(text, start, end):
         mark = Span(*found.span())
-        if found[0][0] == "\n":
-            block += 1
-        elif found[0] != "<!--":
-            mark = Span(mark.start + (text[mark.start - 1] == "\\"), mark.end)
+        block += _BLOCK_END.search(text, last, mark.start) is not None
+        last = mark.end
+        if found[0] != "<!--":
+            mark = Span(mark.start + (text[mark.start - 1 : mark.start] == "\\"), mark.end)
             runs[block, mark.end - mark.start].append(mark)
         marks.append((mark, block))
     at, comments = start, True
     for mark, block in marks:
-        if mark.start < at or text[mark.start] == "\n":
+        if mark.start < at:
             continue
         if text[mark.start] == "<":
             closed = text.find("-->", mark.end, end) if comments else -1

@@ -253,8 +253,9 @@ def unbalanced_tag(agent: Agent) -> Iterator[Finding]:
     </example>
     ```
     """
-    prose = agent.spec.prose
-    tags = list(_lone_tags(prose)) if "</" in prose or "<details" in prose else []
+    if "</" not in agent.text and "<details" not in agent.text:
+        return
+    tags = list(_lone_tags(agent.spec.prose))
     closed = {tag.name for tag in tags if tag.closes} | {"details"}
     tags = [tag for tag in tags if tag.name in closed]
     stack: list[_Tag] = []
@@ -391,11 +392,11 @@ def broken_anchor(agent: Agent) -> Iterator[Finding]:
 
 def _links(agent: Agent) -> Iterator[tuple[str, Span]]:
     """The targets of links within the project, in order."""
-    prose = agent.spec.prose
-    if "](" not in prose and "]:" not in prose:
+    text, body = agent.text, agent.spec.body
+    if text.find("](", *body) < 0 and text.find("]:", *body) < 0:
         return
     for pattern in (_LINK, _DEFINITION):
-        for found in pattern.finditer(prose):
+        for found in pattern.finditer(agent.spec.prose):
             if not _SCHEME.match(found[1]):
                 yield found[1], Span(*found.span(1))
 
