@@ -21,6 +21,7 @@ ORDER = (
     "config",
     "diagnostic",
     "mojibake",
+    "scanner",
     "markdown",
     "claude_code",
     "bun_yaml",

@@ -7,7 +7,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from subwright import scanner
 from subwright.diagnostic import Source, Span
+from subwright.scanner import FenceAt, HeadingAt
 
 # What opens a code span or a comment, and the end of a block, which no code span crosses.
 _OPENING = re.compile(r"`+|<!--")
@@ -44,31 +46,51 @@ class Fence:
 
 def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
     """The headings and fenced code blocks of a part of a text, in order."""
+    part = source.text[slice(*span)]
+    text = part.replace("\0", "\ufffd")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)
+    except scanner.UnsureError:
+        found = _parsed(text)
+    first = source.position(span.start).line
+    at = 0
+    for block in found:
+        first += text.count("\n", at, block.start)
+        at = block.start
+        where = source.line_span(first)
+        if isinstance(block, HeadingAt):
+            yield Heading(block.level, block.text, where)
+            continue
+        last = first + text.count("\n", at, block.end)
+        start = min(source.line_span(first + 1).start, span.end)
+        end = source.line_span(last)
+        content = Span(start, max(start, min(end.start if block.closed else end.end, span.end)))
+        yield Fence(
+            block.info.strip(), block.code, where, first + 1, content, block.marker, block.closed
+        )
+
+
+def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
+    """What the scanner finds, by a full parser."""
     from markdown_it import MarkdownIt
 
-    first = source.position(span.start).line
-    tokens = MarkdownIt("commonmark").disable("inline").parse(source.text[slice(*span)])
+    tokens = MarkdownIt("commonmark").disable("inline").parse(text)
+    ends = [found.start() for found in re.finditer("\n|\\Z", text)]
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         if token.map is None:
             continue
-        line = first + token.map[0]
-        where = source.line_span(line)
+        first, after = token.map
+        start = ends[first - 1] + 1 if first else 0
         if token.type == "heading_open" and following is not None:
-            yield Heading(int(token.tag[1]), following.content, where)
+            yield HeadingAt(start, int(token.tag[1]), following.content)
         elif token.type == "fence":
-            last = first + token.map[1] - 1
-            closing = source.line(last).strip(" \t>")
-            closed = (
-                last > line
-                and set(closing) == {token.markup[0]}
-                and len(closing) >= len(token.markup)
-            )
-            start = min(where.end + 1, span.end)
-            end = source.line_span(last).start if closed else source.line_span(last).end
-            content = Span(start, max(start, min(end, span.end)))
-            yield Fence(
-                token.info.strip(), token.content, where, line + 1, content, token.markup, closed
-            )
+            code = token.content
+            # a closing line is no code
+            closed = after - first - 1 > code.count("\n") + (code != "" and code[-1] != "\n")
+            end = ends[after - 2] + 1 if closed else ends[after - 1]
+            yield FenceAt(start, token.info, code, token.markup, end, closed)
 
 
 def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:
