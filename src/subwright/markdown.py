@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -46,29 +47,33 @@ class Fence:
 
 def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
     """The headings and fenced code blocks of a part of a text, in order."""
-    part = source.text[slice(*span)]
-    text = part.replace("\0", "\ufffd")
+    text = source.text[slice(*span)].replace("\0", "\ufffd")
+    returns: list[int] = []
     if "\r" in text:
+        # where one will be missing that stood before
+        returns = [found.start() - gone for gone, found in enumerate(re.finditer("\r\n", text))]
         text = text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def place(at: int) -> int:
+        return min(span.start + at + bisect_left(returns, at), span.end)
+
     try:
         found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)
     except scanner.UnsureError:
         found = _parsed(text)
-    first = source.position(span.start).line
-    at = 0
+    line, last = 1, 0
     for block in found:
-        first += text.count("\n", at, block.start)
-        at = block.start
-        where = source.line_span(first)
+        end = text.find("\n", block.start)
+        end = len(text) if end < 0 else end
+        where = Span(place(block.start), place(end))
         if isinstance(block, HeadingAt):
             yield Heading(block.level, block.text, where)
             continue
-        last = first + text.count("\n", at, block.end)
-        start = min(source.line_span(first + 1).start, span.end)
-        end = source.line_span(last)
-        content = Span(start, max(start, min(end.start if block.closed else end.end, span.end)))
+        start = place(end + 1)
+        content = Span(start, max(start, place(block.end)))
+        line, last = line + source.text.count("\n", last, where.start), where.start
         yield Fence(
-            block.info.strip(), block.code, where, first + 1, content, block.marker, block.closed
+            block.info.strip(), block.code, where, line + 1, content, block.marker, block.closed
         )
 
 
