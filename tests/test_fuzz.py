@@ -26,6 +26,7 @@ SETTINGS = Settings(tuple(RULES.values()))
 MOST_UNITS = 80
 FRONT = "---\nname: n\ndescription: d\n"
 MEBIBYTE = 1 << 20
+ROOM = MEBIBYTE - 100  # beside the frontmatter
 
 
 def lint(raw: bytes) -> linter.Checked:
@@ -54,8 +55,7 @@ def test_anything(request: pytest.FixtureRequest) -> None:
         try:
             checked = lint(raw)
             report = Report(tuple(checked.found), ("agents/agent.md",), SETTINGS.rules)
-            for style in FORMATS:
-                render(style, report).encode()
+            render(some.choice(tuple(FORMATS)), report).encode()
         except Exception as error:
             error.add_note(f"seed {seed}: {raw!r}")
             raise
@@ -101,7 +101,7 @@ def hostile() -> Iterator[tuple[str, str]]:
         "agents": "@agent-a ",
         "mcp": "mcp__a__b ",
     }.items():
-        yield f"body: {name}", f"{FRONT}---\n" + unit * (MEBIBYTE // len(unit.encode()) - 10)
+        yield f"body: {name}", f"{FRONT}---\n" + unit * (ROOM // len(unit.encode()))
     for name, unit in {
         "plain": "a",
         "words": "word ",
@@ -120,8 +120,8 @@ def hostile() -> Iterator[tuple[str, str]]:
         "comments": "\n# a",
         "escapes": "\\n",
     }.items():
-        yield f"frontmatter: {name}", f"{FRONT}x: {unit * (MEBIBYTE // len(unit) - 20)}\n---\n"
-    yield "quoted", f'{FRONT}x: "{"a" * (MEBIBYTE - 100)}"\n---\n'
+        yield f"frontmatter: {name}", f"{FRONT}x: {unit * (ROOM // len(unit))}\n---\n"
+    yield "quoted", f'{FRONT}x: "{"a" * ROOM}"\n---\n'
     yield "tools", f"{FRONT}tools: {'Read, ' * 170_000}\n---\n"
     yield "a list of tools", FRONT + "tools:\n" + "  - Read\n" * 100_000 + "---\n"
     yield "lists of tools", FRONT + "tools:\n" + "- [LS]\n" * 100_000 + "---\n"

@@ -142,15 +142,14 @@ def unclosed_fence(agent: Agent) -> Iterator[Finding]:
     Then list what is wrong.
     ```
     """
-    nested = _first_nested(agent)
-    for fence in agent.spec.fences:
+    unclosed = [fence for fence in agent.spec.fences if not fence.closed]
+    nested = _first_nested(agent) if unclosed else None
+    for fence in unclosed:
         if nested and fence.span.start >= nested[0].span.start:
             return  # a consequence of that
-        if not fence.closed:
-            advice = f"close it with a line `{fence.marker}`"
-            yield Finding(
-                _stripped(agent.source, fence.span), "this code block is not closed", advice
-            )
+        advice = f"close it with a line `{fence.marker}`"
+        where = _stripped(agent.source, fence.span)
+        yield Finding(where, "this code block is not closed", advice)
 
 
 class _Line(NamedTuple):
@@ -176,6 +175,8 @@ def _indent(agent: Agent, fence: Fence) -> int:
 def _first_nested(agent: Agent) -> tuple[Fence, Span] | None:
     """The first block with a line inside that was meant to open another, and the marks of that."""
     for fence in agent.spec.fences:
+        if agent.text.find(fence.marker, *fence.content) < 0:
+            continue
         for line in _fence_lines(agent.text, fence.content, fence.marker, _indent(agent, fence)):
             if line.opens:
                 return fence, line.marks
