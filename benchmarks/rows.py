@@ -1,0 +1,334 @@
+"""The rows of the table: each a function from a `Bench` to what it measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks import corpus, peers
+from benchmarks.measure import (
+    BenchmarkError,
+    Command,
+    Ratio,
+    compare,
+    peak_memory,
+    printed,
+    seconds,
+)
+from benchmarks.peers import Peer
+
+LIMITS = Path(__file__).with_name("limits.py")
+MIB = 1 << 20
+GROWTH = (100, 1000, 3000, 10_000, 30_000)
+ONE = 7000  # bytes of the file that is linted alone
+NO_CACHE = "no cache yet"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `met` is None where there is nothing to meet."""
+
+    what: str
+    against: str
+    ours: str = ""
+    theirs: str = ""
+    ratio: str = ""
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how to measure.
+
+    Attributes:
+        programs: the folder of the `subwright` and `python` that are measured.
+        work: an empty folder for all that is made.
+        files: how many the corpus has.
+        rounds: how often a quick command is run; one that takes seconds a third as often.
+        others: the linters beside ours.
+        growth: the numbers of files between which the time per file is compared.
+    """
+
+    programs: Path
+    work: Path
+    files: int = corpus.FILES
+    rounds: int = 15
+    others: Mapping[str, Peer] = field(default_factory=dict)
+    growth: tuple[int, ...] = GROWTH
+
+    @property
+    def few(self) -> int:
+        """How often a command is run that takes seconds."""
+        return max(1, self.rounds // 3)
+
+    def folder(self, files: int, *, witness: bool = False) -> Path:
+        """A folder with a corpus of that many files."""
+        folder = self.work / f"{'witness' if witness else 'corpus'}-{files}" / "project"
+        if not folder.exists():
+            corpus.write(folder, files, witness=witness)
+        return folder
+
+    def one(self) -> Path:
+        """A folder with one agent file of the usual size."""
+        folder = self.work / "one"
+        agents = folder / ".claude" / "agents"
+        if not agents.exists():
+            head, body = corpus.agent(corpus.Draw("one"), "api-reviewer", ONE)
+            agents.mkdir(parents=True)
+            (agents / "api-reviewer.md").write_text(f"---\n{head}---\n{body}", encoding="utf-8")
+        return folder
+
+    def python(self, *args: str | Path) -> Command:
+        """A run of the interpreter that subwright runs on."""
+        return Command((self.programs / "python", *args), self.work)
+
+    def ours(self, folder: Path, *args: str | Path) -> Command:
+        """A run of subwright, with its cache below the work folder."""
+        environment = {"SUBWRIGHT_CACHE_DIR": str(self.work / "cache")}
+        command = (self.programs / "subwright", *args)
+        return Command(command, folder, environment, (0, 1) if "lint" in args else (0,))
+
+    def cold(self, folder: Path, *args: str | Path) -> Command:
+        """A run of subwright that finds no cache."""
+
+        def forget() -> None:
+            shutil.rmtree(self.work / "cache", ignore_errors=True)
+
+        return replace(self.ours(folder, *args), prepare=forget)
+
+    def all_rules(self, folder: Path) -> Command:
+        """A run of all rules over a folder that finds no cache."""
+        return self.cold(folder, "lint", "--select", "ALL")
+
+    def has_cache(self) -> bool:
+        """Whether this version of subwright has a cache."""
+        return "--no-cache" in printed(self.ours(self.work, "lint", "--help"))
+
+
+def measured(bench: Bench) -> Iterator[Row]:
+    """All rows, one after the other.
+
+    Raises:
+        BenchmarkError: a command fails, or a linter did not read all files.
+    """
+    for row in ROWS:
+        yield from row(bench)
+
+
+Measure: TypeAlias = Callable[[Bench], Iterator[Row]]
+
+
+# Many files
+
+
+def beside_reading(bench: Bench) -> Iterator[Row]:
+    """What CPython and libyaml allow."""
+    folder = bench.folder(bench.files)
+    limit = bench.python("-I", LIMITS, "compose", folder / ".claude/agents")
+    found = compare(bench.all_rules(folder), limit, bench.few)
+    against = "reading the files and a libyaml `compose` of their frontmatter"
+    yield _row(f"`lint` of {bench.files:,} files, cold, all rules", against, found, 6)
+
+
+def beside_others(bench: Bench) -> Iterator[Row]:
+    """The other linters, each shown to have read all files."""
+    targets = {"agnix-off": 4.0, "agnix": 1 / 50}
+    folder, witness = bench.folder(bench.files), bench.folder(bench.files, witness=True)
+    own = Peer(
+        "subwright", (str(bench.programs / "subwright"), "lint"), ("--output-format", "json")
+    )
+    _saw_all(own, witness)
+    for key, peer in bench.others.items():
+        target = targets.get(key, 1.0)
+        if peer.missing:
+            yield Row("the same", peer.title, ratio=peer.missing, target=_most(target))
+            continue
+        command = peer.command(folder)
+        if key == "agnix":
+            # minutes: one run, which is looked at itself
+            report = bench.work / "agnix.json"
+            command = replace(peer.command(folder, *peer.report), output=report)
+            found = compare(bench.all_rules(folder), command, 1, warm_up=False)
+            if f'"files_checked": {bench.files},' not in report.read_text(encoding="utf-8"):
+                raise BenchmarkError(f"{peer.title} did not lint all {bench.files:,} files")
+        else:
+            if key == "agentlint":
+                peers.policy(witness)
+                peers.policy(folder)
+            _saw_all(peer, witness)
+            found = compare(bench.all_rules(folder), command, bench.few)
+        yield _row("the same", peer.title, found, target)
+
+
+def _saw_all(peer: Peer, witness: Path) -> None:
+    unseen = peers.unseen(peer, witness)
+    if unseen:
+        raise BenchmarkError(f"{peer.title} did not lint {len(unseen):,} files: {min(unseen)}, …")
+
+
+def warm(bench: Bench) -> Iterator[Row]:
+    """Runs with what an earlier one remembered."""
+    what, against = "the same, warm", "`python -I -c pass` plus reading and hashing the files"
+    again, warm = "the same after one file changed", "the warm run"
+    if not bench.has_cache():
+        yield Row(what, against, ratio=NO_CACHE, target=_most(2))
+        yield Row(again, warm, ratio=NO_CACHE, target=_most(1.5))
+        return
+    folder = bench.folder(bench.files)
+    args = ("lint", "--select", "ALL")
+    run, without = bench.ours(folder, *args), bench.ours(folder, *args, "--no-cache")
+    _same(run, without)
+    limit = bench.python("-I", LIMITS, "hash", folder / ".claude/agents")
+    yield _row(what, against, compare(run, limit, bench.few), 2)
+    first, second, *_ = sorted((folder / ".claude" / "agents").iterdir())
+    text = first.read_text(encoding="utf-8")
+    times = 0
+
+    def change() -> None:
+        nonlocal times
+        times += 1
+        first.write_text(f"{text}\nChanged {times} times.\n", encoding="utf-8")
+
+    found = compare(replace(run, prepare=change), run, bench.few)
+    # a name that another file has is found in both, though only one was changed
+    first.write_text(text.replace(f"name: {first.stem}", f"name: {second.stem}"), encoding="utf-8")
+    told = _same(run, without)
+    first.write_text(text, encoding="utf-8")
+    if told == _same(run, without):
+        raise BenchmarkError("the rules across files do not see what changed")
+    yield _row(again, warm, found, 1.5)
+
+
+def _same(run: Command, without: Command) -> str:
+    """What both print."""
+    printed(run)
+    text = printed(run)
+    if text != printed(without):
+        raise BenchmarkError("with the cache other things are found than without it")
+    return text
+
+
+# One start
+
+
+def one_file(bench: Bench) -> Iterator[Row]:
+    """One file, as an editor or a commit hook has it."""
+    own = bench.cold(bench.one(), "lint", ".claude/agents/api-reviewer.md")
+    limit = bench.python("-c", "import click, yaml")
+    found = compare(own, limit, bench.rounds)
+    yield _row("`lint` of one 7 kB file, cold", '`python -c "import click, yaml"`', found, 1.5)
+
+
+def help_text(bench: Bench) -> Iterator[Row]:
+    """The start without any work."""
+    found = compare(bench.ours(bench.work, "--help"), _click(bench), bench.rounds)
+    yield _row("`subwright --help`", '`python -c "import click"`', found, 1.3)
+
+
+def completion(bench: Bench) -> Iterator[Row]:
+    """What a shell waits for at each press of the tab key."""
+    for words in ("lint --output-format", "render --database"):
+        asked = {
+            "_SUBWRIGHT_COMPLETE": "bash_complete",
+            "COMP_WORDS": f"subwright {words} ",
+            "COMP_CWORD": "3",
+        }
+        plain = bench.ours(bench.work)
+        own = replace(plain, environment={**plain.environment, **asked})
+        if len(printed(own).split()) < 3:
+            raise BenchmarkError(f"`{words}` is not completed")
+        found = compare(own, _click(bench), bench.rounds)
+        yield _row(f"completion of `{words}`", '`python -c "import click"`', found, 1.6)
+
+
+def _click(bench: Bench) -> Command:
+    return bench.python("-c", "import click")
+
+
+def render(bench: Bench) -> Iterator[Row]:
+    """One variant, and all of them."""
+    one = bench.ours(bench.work, "render", "--database", "postgresql", "--version", "17")
+    limit = bench.python("-c", "import click, jinja2, yaml")
+    against = '`python -c "import click, jinja2, yaml"`'
+    yield _row("`render` of one variant", against, compare(one, limit, bench.rounds), 1.8)
+    matrix = bench.ours(bench.work, "render", "--all", "--force", "-o", bench.work / "rendered")
+    found = compare(matrix, one, bench.few)
+    variants = len(list((bench.work / "rendered").glob("*/*.md")))
+    yield _row(f"`render --all`, {variants} variants", "one variant", found, 6)
+
+
+# Memory and growth
+
+
+def memory(bench: Bench) -> Iterator[Row]:
+    """What all processes hold."""
+    held = peak_memory(bench.all_rules(bench.folder(bench.files)))
+    what = f"memory for {bench.files:,} files, the sum of PSS over all processes"
+    if held is None:
+        yield Row(what, "", ratio="this system does not tell", target="at most 120 MiB")
+    else:
+        mib = held / MIB
+        yield Row(what, "", f"{mib:.0f} MiB", target="at most 120 MiB", met=mib <= 120)
+
+
+def growth(bench: Bench) -> Iterator[Row]:
+    """Whether a file costs more among many."""
+    commands = {files: bench.all_rules(bench.folder(files)) for files in bench.growth}
+    start = bench.all_rules(bench.one())
+    best: dict[int, float] = {}
+    # a round takes a minute or more, and what disturbs it only ever adds to it
+    for _ in range(min(2, bench.few)):
+        for files, command in commands.items():
+            alone = min(seconds(start) for _ in range(3))
+            each = (seconds(command) - alone) / files
+            best[files] = min(each, best.get(files, each))
+    spread = max(best.values()) / min(best.values()) - 1
+    yield Row(
+        f"growth from {min(best):,} to {max(best):,} files, time per file without the start",
+        "",
+        ", ".join(f"{files:,}: {each * 1000:.2f} ms" for files, each in best.items()),
+        ratio=f"spread of {spread:.0%}",
+        target="within 20%",
+        met=spread <= 0.2,
+    )
+
+
+ROWS: tuple[Measure, ...] = (
+    beside_reading,
+    beside_others,
+    warm,
+    one_file,
+    help_text,
+    completion,
+    render,
+    memory,
+    growth,
+)
+
+
+def _row(what: str, against: str, found: Ratio, target: float) -> Row:
+    return Row(
+        what,
+        against,
+        _time(found.ours),
+        _time(found.theirs),
+        _times(found.ratio),
+        _most(target),
+        found.ratio <= target,
+    )
+
+
+def _most(target: float) -> str:
+    return f"at most {_times(target)}"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
