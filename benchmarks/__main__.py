@@ -69,12 +69,21 @@ def report(found: Iterable[Row], bench: Bench) -> str:
         "",
         about,
         "",
-        "| what | ours | against | theirs | ratio | target | |",
-        "|---|---|---|---|---|---|---|",
+        "| what | ours | against | theirs | ratio | of processor time | target | |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in found:
         met = {None: "", True: "met", False: "not met"}[row.met]
-        cells = (row.what, row.ours, row.against, row.theirs, row.ratio, row.target, met)
+        cells = (
+            row.what,
+            row.ours,
+            row.against,
+            row.theirs,
+            row.ratio,
+            row.processors,
+            row.target,
+            met,
+        )
         lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
     return "\n".join(lines) + "\n"
 

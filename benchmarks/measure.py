@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import IO
+from typing import IO, NamedTuple
 
 MEMORY_OF_PROCESS = Path("/proc/self/smaps_rollup")
 SAMPLE = 0.01  # seconds between two looks at the memory
@@ -60,24 +60,41 @@ class Command:
             raise BenchmarkError(f"{' '.join(map(str, self.args))}: exit status {status}")
 
 
+class Taken(NamedTuple):
+    """What one run took, in seconds: by the clock, and of all processors (0 where the system does not tell)."""
+
+    clock: float
+    processors: float
+
+
 @dataclass(frozen=True)
 class Ratio:
-    """How long one command takes beside another: medians in seconds, and the median of the ratios of each pair."""
+    """What one command takes beside another: medians in seconds, and the medians of the ratios of each pair.
+
+    On a machine that others use too the clock measures them as well; the time of the processors says what is ours.
+    """
 
     ours: float
     theirs: float
-    ratio: float
+    clock: float
+    processors: float
 
 
-def seconds(command: Command) -> float:
-    """How long one run takes."""
+def taken(command: Command) -> Taken:
+    """What one run takes."""
     command.prepare()
     with (command.output or Path(os.devnull)).open("wb") as output:
-        start = time.perf_counter()
+        before, start = _used(), time.perf_counter()
         status = command.start(output).wait()
-        took = time.perf_counter() - start
+        took = Taken(time.perf_counter() - start, _used() - before)
     command.ended(status)
     return took
+
+
+def _used() -> float:
+    """Seconds of processors that all ended children have used."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def printed(command: Command) -> str:
@@ -89,22 +106,30 @@ def printed(command: Command) -> str:
     return text.decode(errors="replace")
 
 
-def compare(ours: Command, theirs: Command, rounds: int, *, warm_up: bool = True) -> Ratio:
-    """Run two commands in turn, and the other one first in every second round."""
+def compare(
+    ours: Command, others: Sequence[Command], rounds: int, *, warm_up: bool = True
+) -> list[Ratio]:
+    """Run commands in turn, and in every second round in the other order; ours beside each of the others."""
+    commands = [ours, *others]
     if warm_up:
-        seconds(ours), seconds(theirs)
-    pairs = []
+        for command in commands:
+            taken(command)
+    runs: list[list[Taken]] = []
     for number in range(rounds):
-        if number % 2:
-            other = seconds(theirs)
-            pairs.append((seconds(ours), other))
-        else:
-            own = seconds(ours)
-            pairs.append((own, seconds(theirs)))
+        order = range(len(commands))
+        took = {
+            index: taken(commands[index]) for index in (reversed(order) if number % 2 else order)
+        }
+        runs.append([took[index] for index in order])
+    return [_ratio([(run[0], run[index]) for run in runs]) for index in range(1, len(commands))]
+
+
+def _ratio(pairs: Sequence[tuple[Taken, Taken]]) -> Ratio:
     return Ratio(
-        median(own for own, _ in pairs),
-        median(other for _, other in pairs),
-        median(own / other for own, other in pairs),
+        median(own.clock for own, _ in pairs),
+        median(other.clock for _, other in pairs),
+        median(own.clock / other.clock for own, other in pairs),
+        median(own.processors / max(other.processors, 0.01) for own, other in pairs),
     )
 
 

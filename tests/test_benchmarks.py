@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 import sysconfig
@@ -110,10 +111,16 @@ def test_the_script_writes_it(tmp_path: Path) -> None:
 # The rows
 
 
+def counting(files: int) -> Peer:
+    """What says that it checked that many files."""
+    return Peer("one that counts", (sys.executable, "-c", f"print('\"files_checked\": {files},')"))
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     others = {
         "agnix-off": Peer("one that is not there", missing="it cannot be installed here"),
+        "agnix": counting(12),
         "cclint": Peer("one that is", (str(PROGRAMS / "subwright"), "lint")),
     }
     return Bench(PROGRAMS, tmp_path, files=12, rounds=1, others=others, growth=(6, 12))
@@ -145,11 +152,17 @@ def test_a_linter_that_leaves_files_out_is_found(bench: Bench) -> None:
     assert len(unseen(some, folder)) == 11
 
 
+def test_a_count_that_is_not_of_all_files_is_no_measurement(bench: Bench) -> None:
+    short = dataclasses.replace(bench, others={"agnix": counting(11)})
+    with pytest.raises(BenchmarkError, match="did not lint all 12 files"):
+        list(rows.beside_agnix(short))
+
+
 def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
     good, bad = (Command((sys.executable, "-c", f"exit({code})"), tmp_path) for code in (0, 3))
-    assert compare(good, good, 1).ratio > 0
+    assert compare(good, [good], 1)[0].clock > 0
     with pytest.raises(BenchmarkError, match="exit status 3"):
-        compare(good, bad, 1)
+        compare(good, [bad], 1)
 
 
 def test_memory_is_that_of_all_processes(tmp_path: Path) -> None:
