@@ -112,17 +112,41 @@ def find(start: Path) -> Config | None:
         ConfigError: a file that cannot be read.
     """
     for folder in (start, *start.parents):
-        path = folder / "subwright.toml"
-        if path.is_file():
-            text, data = _read(path)
-            return Config(path, text, data, ())
-        path = folder / "pyproject.toml"
-        if path.is_file():
-            text, data = _read(path)
-            found = _table(path, text, data)
+        for name in ("subwright.toml", "pyproject.toml"):
+            path = folder / name
+            found = read(path) if path.is_file() else None
             if found is not None:
-                return Config(path, text, found)
+                return found
     return None
+
+
+def read(path: Path) -> Config | None:
+    """The configuration in a file: the whole of it, but in a `pyproject.toml` a table, which it may lack.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    text, data = _read(path)
+    if path.name != "pyproject.toml":
+        return Config(path, text, data, ())
+    found = _table(path, text, data)
+    return None if found is None else Config(path, text, found)
+
+
+def nearest() -> Config | None:
+    """The configuration that holds in the working directory.
+
+    Raises:
+        SubwrightError: the working directory is gone.
+        ConfigError: a file that cannot be read.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise SubwrightError(
+            "the working directory is gone", help="change into a folder that exists"
+        ) from None
+    return find(here)
 
 
 def _table(path: Path, text: str, data: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from subwright import data
 from subwright.errors import SubwrightError, did_you_mean
 
 _NUMBERS = re.compile(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
@@ -293,6 +294,12 @@ def load(folder: Path) -> Mapping[str, Database]:
     """
     files = sorted(folder.glob("*.yaml"))
     return {database.name: database for database in map(_read, files)}
+
+
+def known(templates: Path | None = None) -> Mapping[str, Database]:
+    """The databases of the package's own fact files, and over them those of a folder of own templates."""
+    own = load(data.folder("templates") / "databases")
+    return own if templates is None else {**own, **load(templates / "databases")}
 
 
 def _read(path: Path) -> Database:

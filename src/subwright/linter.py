@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from subwright import ignores
+from subwright import discovery, ignores
 from subwright.agent import Agent, Place
 from subwright.diagnostic import Diagnostic, DiagnosticError, Edit, Source, Span
 from subwright.discovery import Root, Targets
@@ -21,10 +21,12 @@ from subwright.settings import Settings
 from subwright.tree import Summary, Tree, summarise
 
 if TYPE_CHECKING:
+    from subwright.database import Database
     from subwright.template import Rendered, Template
 
 MOST_FINDINGS = 1000  # of one rule in one file, of which none has a fix: nobody reads on
 MOST_PASSES = 10  # of mending one file: a fix may bring another to light
+NO_FILE = "-"  # what messages call a text that is in no file
 CHUNK = 50  # files that a process is given at a time
 T = TypeVar("T")
 Load: TypeAlias = Callable[[Path], "Template"]
@@ -143,6 +145,20 @@ def place(path: Path, root: Root, settings: Settings) -> Place:
         keys=settings.keys,
         contract=settings.contract_for(path),
     )
+
+
+def unwritten(raw: bytes, name: str | None, settings: Settings) -> Agent:
+    """The agent of a text that is in no file.
+
+    Args:
+        raw: the text.
+        name: the path that it would have, for messages and for what is configured for paths.
+        settings: what the project allows.
+    """
+    if name is None:
+        return Agent.of(NO_FILE, raw, Place(keys=settings.keys))
+    path = Path(name)
+    return Agent.of(name, raw, place(path, discovery.root_of(path, settings.roots), settings))
 
 
 def template_place(path: Path) -> Place:
@@ -271,6 +287,18 @@ def _spread(
 
 
 # Templates
+
+
+def template_loader(folder: Path | None = None) -> Load:
+    """Reads templates with the fact files of a folder, by default of the one that each stands in."""
+    from subwright.database import known
+    from subwright.template import load
+
+    @cache
+    def databases(beside: Path) -> Mapping[str, Database]:
+        return known(folder if folder is not None else beside)
+
+    return lambda path: load(path, databases(path.parent))
 
 
 def _check_template(path: Path, settings: Settings, load: Load) -> Iterator[Checked]:

@@ -55,7 +55,8 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def place(at: int) -> int:
-        return min(span.start + at + bisect_left(returns, at), span.end)
+        gone = bisect_left(returns, at) if returns else 0
+        return min(span.start + at + gone, span.end)
 
     try:
         found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)

@@ -16,6 +16,24 @@ from subwright.diagnostic import Source
 from subwright.errors import SubwrightError
 from subwright.rules import Rule, every, select
 
+# of the table `lint` in a configuration: what is read here, and the options of the command
+KEYS = (
+    *("allowed-keys", "mcp-servers", "paths", "per-file-ignores", "roots"),
+    *(
+        "add-ignores",
+        "client",
+        "color",
+        "diff",
+        "exit-zero",
+        "extend-select",
+        "fix",
+        "ignore",
+        "jobs",
+    ),
+    *("output-file", "output-format", "quiet", "select", "statistics", "stdin-filename", "strict"),
+    "templates",
+)
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -58,12 +58,12 @@ class Spec:
         """The headings and fenced code blocks of the body, in order."""
         return tuple(markdown.blocks(self.source, self.body))
 
-    @property
+    @cached_property
     def headings(self) -> tuple[Heading, ...]:
         """The headings of the body."""
         return tuple(block for block in self.blocks if isinstance(block, Heading))
 
-    @property
+    @cached_property
     def fences(self) -> tuple[Fence, ...]:
         """The fenced code blocks of the body."""
         return tuple(block for block in self.blocks if isinstance(block, Fence))

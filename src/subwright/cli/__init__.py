@@ -128,7 +128,9 @@ def _configure(
     Raises:
         ConfigError: a key that is no option, or a value that its option does not take.
     """
-    config = _find()
+    from subwright.config import nearest
+
+    config = nearest()
     if config is None:
         return
     tables = config.tables([*commands, *TABLES], SHARED)
@@ -175,20 +177,6 @@ def _configure(
     _forget_other_stack(ctx, command, args, chosen)
     ctx.default_map = {running: chosen}
     ctx.meta["subwright.places"] = places[running]
-
-
-def _find() -> Config | None:
-    from pathlib import Path
-
-    from subwright import config
-
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        raise SubwrightError(
-            "the working directory is gone", help="change into a folder that exists"
-        ) from None
-    return config.find(here)
 
 
 def _by_key(params: Iterable[click.Parameter]) -> dict[str, click.Option]:

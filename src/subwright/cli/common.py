@@ -152,13 +152,9 @@ def template_folder(templates: Path | None) -> Path:
 
 def databases(templates: Path | None) -> Mapping[str, Database]:
     """The fact files of the package, and over them those of an own template folder."""
-    from subwright import data
-    from subwright.database import load
+    from subwright.database import known
 
-    found = dict(load(data.folder("templates") / "databases"))
-    if templates is not None:
-        found.update(load(templates / "databases"))
-    return found
+    return known(templates)
 
 
 def library(templates: Path | None, *, checked: bool = True) -> Library:
@@ -173,14 +169,7 @@ def library(templates: Path | None, *, checked: bool = True) -> Library:
     """
     from subwright.template import load_all
 
-    folder = template_folder(templates)
-    found = load_all(folder, databases(templates), checked=checked)
-    if not found.templates and not found.broken:
-        raise SubwrightError(
-            f"no template in `{folder}`",
-            help="a template is a Markdown file whose frontmatter has the key `template`",
-        )
-    return found
+    return load_all(template_folder(templates), databases(templates), checked=checked)
 
 
 def is_over(agent: Rendered) -> bool:

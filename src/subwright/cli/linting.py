@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from subwright import config, discovery, linter, output
-from subwright.agent import Agent, Place
-from subwright.cli.common import databases, progress
+from subwright.agent import Agent
+from subwright.cli.common import progress
 from subwright.diagnostic import Diagnostic, Severity, Span
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
@@ -23,10 +23,8 @@ from subwright.settings import Settings, settings
 
 if TYPE_CHECKING:
     from subwright import client
-    from subwright.database import Database
-    from subwright.template import Template
 
-STDIN = "-"
+STDIN = linter.NO_FILE
 
 
 @dataclass(frozen=True)
@@ -107,26 +105,12 @@ def _say(request: Request, text: str) -> None:
 
 def _lint(request: Request, targets: Targets, chosen: Settings) -> linter.Result:
     jobs = request.jobs or (os.cpu_count() or 1)
-    return linter.lint(
-        targets, chosen, jobs=jobs, load=_template_loader(request.templates), watch=_watch
-    )
+    load = linter.template_loader(request.templates)
+    return linter.lint(targets, chosen, jobs=jobs, load=load, watch=_watch)
 
 
 def _watch(items: Iterable[Checked], length: int) -> Iterator[Checked]:
     return progress(items, length, "linting")
-
-
-def _template_loader(folder: Path | None) -> linter.Load:
-    @cache
-    def known(beside: Path) -> Mapping[str, Database]:
-        return databases(folder if folder is not None else beside)
-
-    def load(path: Path) -> Template:
-        from subwright.template import load
-
-        return load(path, known(path.parent))
-
-    return load
 
 
 def _status(request: Request, found: Sequence[Diagnostic]) -> int:
@@ -141,11 +125,8 @@ def _status(request: Request, found: Sequence[Diagnostic]) -> int:
 
 def _run_on_stdin(request: Request, chosen: Settings) -> NoReturn:
     raw = sys.stdin.buffer.read()
-    name = request.stdin_filename
-    root = discovery.root_of(Path(name), chosen.roots) if name else None
-    path = Path(name or STDIN)
-    where = linter.place(path, root, chosen) if root else Place(path=name, keys=chosen.keys)
-    agent = Agent.of(name or STDIN, raw, where)
+    agent = linter.unwritten(raw, request.stdin_filename or None, chosen)
+    path = Path(agent.source.path)
     mended = linter.mend(agent, chosen) if request.fix or request.diff else agent.text
     if request.diff:
         if mended != agent.text:
@@ -156,7 +137,7 @@ def _run_on_stdin(request: Request, chosen: Settings) -> NoReturn:
     if request.fix:
         # the text goes on to whoever asked for it, with the findings beside it
         sys.stdout.buffer.write(mended.encode() if mended != agent.text else raw)
-        agent = Agent.of(agent.source.path, mended.encode(), where)
+        agent = Agent.of(agent.source.path, mended.encode(), agent.place)
     rules = chosen.rules_for(path)
     found = linter.settle(linter.check_agent(agent, rules), rules)
     report = output.Report(tuple(found), (agent.source.path,), rules)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -413,7 +412,6 @@ def _matrix(template: Template, values: Mapping[str, Value], asked: Asked) -> li
     variants: list[Variant] = []
     misfits: list[VariableError] = []
     drivers: dict[str, None] = {}
-    _short(template, values)
     for stack in template.variants({n: v for n, v in values.items() if is_of_stack(n)}):
         own = {name: value for name, value in stack.values.items() if is_of_stack(name)}
         try:
@@ -437,7 +435,6 @@ def _matrix(template: Template, values: Mapping[str, Value], asked: Asked) -> li
 def _resolve(template: Template, values: Mapping[str, Value], asked: Asked) -> Variant:
     from subwright.template import VariableError
 
-    _short(template, values)
     try:
         return template.resolve(values)
     except VariableError as error:
@@ -449,19 +446,6 @@ def _resolve(template: Template, values: Mapping[str, Value], asked: Asked) -> V
         variable.parse(values[variable.name], template.databases)
     rest = {name: value for name, value in values.items() if name != variable.name}
     return _resolve(template, rest, asked)
-
-
-def _short(template: Template, values: Mapping[str, Value]) -> None:
-    """Refuse a version with a number that no version has, and that is more than Python reads."""
-    from subwright.template import VariableError
-    from subwright.template.variables import shorten
-
-    for variable in template.variables.values():
-        value = str(values.get(variable.name, ""))
-        if variable.type == "version" and any(len(n) > 9 for n in re.findall(r"\d+", value)):
-            raise VariableError(
-                variable.name, f"`{shorten(value)}` is no version", help="write it as in 17.4"
-            )
 
 
 def named(

@@ -64,6 +64,9 @@ def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool =
         folder: where they are.
         databases: the fact files by database name.
         checked: as for `load`.
+
+    Raises:
+        SubwrightError: there is no template in it.
     """
     templates: dict[str, Template] = {}
     broken: dict[str, SubwrightError] = {}
@@ -76,6 +79,11 @@ def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool =
         except OSError as error:
             problem = f"cannot read `{_shown(path)}`: {error.strerror or error}"
             broken[path.stem] = SubwrightError(problem)
+    if not templates and not broken:
+        raise SubwrightError(
+            f"no template in `{folder}`",
+            help="a template is a Markdown file whose frontmatter has the key `template`",
+        )
     return Library(folder, templates, broken)
 
 

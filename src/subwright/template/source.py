@@ -189,6 +189,10 @@ class Template:
         if variable.type == "version":
             series = database.default_series
             if value is not None:
+                # such a number no version has, and it may be more than Python reads
+                if any(len(number) > 9 for number in re.findall(r"\d+", str(value))):
+                    problem = f"`{shorten(str(value))}` is no version"
+                    raise VariableError(variable.name, problem, help="write it as in 17.4")
                 try:
                     series = database.find_series(str(value), self.databases.values())
                 except VersionError as error:
