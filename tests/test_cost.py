@@ -81,12 +81,12 @@ def test_imports_are_those_that_are_listed(
 FILES = 24
 # for a command, how often: agents and templates are opened, YAML is composed, Markdown is parsed
 COUNTS: dict[str, tuple[list[str], tuple[int, int, int]]] = {
-    "lint": (["lint", "--jobs", "1", "--select", "ALL"], (FILES, FILES, FILES)),
+    "lint": (["lint", "--jobs", "1", "--select", "ALL"], (FILES, FILES, 0)),
     # beside the first look, which tells a template from an agent
-    "lint of one": (["lint", "--jobs", "1", "{first}"], (FILES + 1, FILES, FILES)),
+    "lint of one": (["lint", "--jobs", "1", "{first}"], (FILES + 1, FILES, 0)),
     # a template is read by its own and for its version, and each file that is written is looked at before
-    "render": (["render", "--database", "postgresql"], (2, 6, 1)),
-    "render --all": (["render", "--all", "-o", "rendered"], (2 + 17, 22, 17)),
+    "render": (["render", "--database", "postgresql"], (2, 6, 0)),
+    "render --all": (["render", "--all", "-o", "rendered"], (2 + 17, 22, 0)),
 }
 COUNT = """
 import json, os, sys
