@@ -248,8 +248,7 @@ def _given(
         if found and value is not None:
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise found.error("lint", key, f"`{key}` is not a list of strings")
-            parts = (name.strip() for item in value for name in item.split(","))
-            return [name for name in parts if name] or None
+            return value or None
         return None
 
     def flag(key: str) -> bool:
@@ -504,7 +503,7 @@ def load(path_or_text: StrPath | bytes, /) -> Agent:
 def _of_server(entry: str) -> bool:
     """Whether an entry of `tools` names a tool of an MCP server, or all of them in a way that Claude Code takes."""
     server = claude_code.mcp_server(entry)
-    return server is not None and "*" not in entry.removesuffix("__*")
+    return server is not None and "*" not in server + entry.removesuffix("__*")
 
 
 # Errors

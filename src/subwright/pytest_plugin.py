@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -67,7 +66,6 @@ def _shown(path: Path, here: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-@dataclass(frozen=True, eq=False)
 class Run:
     """The hooks of a run with `--subwright`.
 
@@ -78,10 +76,13 @@ class Run:
         named: those of them that are arguments of pytest, as its reports write them: then others are not wanted.
     """
 
-    here: Path
-    paths: tuple[str, ...]
-    files: list[Path]
-    named: set[Path]
+    def __init__(
+        self, here: Path, paths: tuple[str, ...], files: list[Path], named: set[Path]
+    ) -> None:
+        self.here = here
+        self.paths = paths
+        self.files = files
+        self.named = named
 
     def pytest_report_header(self) -> str:
         return f"{NAME}: {len(self.files)} agent file{'' if len(self.files) == 1 else 's'}"
@@ -128,6 +129,9 @@ class Run:
             for item in items.values():
                 item.error = error
             return
+        linted = {_absolute(name, self.here) for name in found.files}
+        for path in items.keys() - linted:
+            items[path].error = SubwrightError(f"`{_shown(path, self.here)}` is gone")
         for finding in found.failures:
             owner = items.get(self._owner(finding))
             if owner is not None:
@@ -182,7 +186,8 @@ class AgentItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        return self.path, self.findings[0].line - 1 if self.findings else 0, self.nodeid
+        line = self.findings[0].line - 1 if self.findings else 0
+        return self.path, line, self.nodeid.removesuffix(f"::{NAME}")
 
 
 def _told(finding: Finding) -> str:
