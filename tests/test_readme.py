@@ -62,23 +62,20 @@ def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("document", ["README.md", "examples/own-template/README.md"])
-def test_commands_do_what_is_shown(document: str, tmp_path: Path) -> None:
-    """Each console block runs in a project of its own that has the document's folder around it."""
-    path = ROOT / document
+def test_commands_do_what_is_shown(tmp_path: Path) -> None:
+    """Each console block runs in a project of its own that has the README's folder around it."""
     ran = 0
-    for number, session in enumerate(sessions(path)):
+    for number, session in enumerate(sessions(README)):
         project = tmp_path / str(number)
         project.mkdir()
         for name in ("agents", "examples", "templates"):
-            if (path.parent / name).is_dir():
-                shutil.copytree(path.parent / name, project / name)
+            shutil.copytree(ROOT / name, project / name)
         for command in session:
             if SET_UP.match(command.text):
                 continue
             ran += 1
             result = run(command.text, project)
-            where = f"{document}:{command.line}: {command.text}"
+            where = f"{README.name}:{command.line}: {command.text}"
             assert "Traceback" not in result.stdout, where
             if command.output:
                 assert result.stdout == command.output, where
