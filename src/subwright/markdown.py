@@ -82,7 +82,14 @@ def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
     """What the scanner finds, by a full parser."""
     from markdown_it import MarkdownIt
 
-    tokens = MarkdownIt("commonmark").disable("inline").parse(text)
+    parser = MarkdownIt("commonmark").disable("inline")
+    missing = False
+    try:
+        tokens = parser.parse(text)
+    except IndexError:
+        # it may read on behind a last line that has no line end
+        missing = True
+        tokens = parser.parse(text + "\n")
     ends = [found.start() for found in re.finditer("\n|\\Z", text)]
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
         if token.map is None:
@@ -96,6 +103,8 @@ def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
             # a closing line is no code
             closed = after - first - 1 > code.count("\n") + (code != "" and code[-1] != "\n")
             end = ends[after - 2] + 1 if closed else ends[after - 1]
+            if missing and not closed and after == len(ends):
+                code = code[:-1]
             yield FenceAt(start, token.info, code, token.markup, end, closed)
 
 
