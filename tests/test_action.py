@@ -225,29 +225,13 @@ def calls(recorder: Path) -> list[list[str]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-@pytest.mark.parametrize("version", ["", "0.1.0", "1.0rc1", "2!1.0.post1+local.1"])
-def test_the_version_that_is_installed(
-    bash: str, recorder: Path, tmp_path: Path, version: str
-) -> None:
-    given = {"steps.python.outputs.python-path": str(recorder), "inputs.version": version}
+def test_what_is_installed_is_the_action_itself(bash: str, recorder: Path, tmp_path: Path) -> None:
+    given = {"steps.python.outputs.python-path": str(recorder)}
     ran = run_step(
         bash, "install", tmp_path, given, tmp_path / "t", GITHUB_ACTION_PATH="/the action"
     )
     assert ran.status == 0, ran.log
-    wanted = f"subwright=={version}" if version else "/the action"
-    assert [call[-1] for call in calls(recorder)] == [str(tmp_path / "t/subwright"), wanted]
-
-
-@pytest.mark.parametrize(
-    "version", [*HOSTILE, "--index-url=x", "1 --pre", "1.0\n--pre", "1;x", "v1"]
-)
-def test_a_version_that_is_none(bash: str, recorder: Path, tmp_path: Path, version: str) -> None:
-    given = {"steps.python.outputs.python-path": str(recorder), "inputs.version": version}
-    ran = run_step(bash, "install", tmp_path, given, tmp_path / "t", GITHUB_ACTION_PATH="/x")
-    assert ran.status == 2
-    assert ran.log == "::error title=subwright::the input version is no version\n"
-    assert calls(recorder) == []
-    assert not (tmp_path / "owned").exists()
+    assert [call[-1] for call in calls(recorder)] == [str(tmp_path / "t/subwright"), "/the action"]
 
 
 # Linting

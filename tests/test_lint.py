@@ -318,6 +318,9 @@ def test_statistics(run: Run) -> None:
     write(wrong=WRONG, warned=WARNED)
     lines = [line.split() for line in click.unstyle(run("--statistics").stdout).splitlines()]
     assert ["1", "1", "warning", "unknown-color"] in lines
+    configure("statistics = true")
+    assert run().stdout.startswith("found")
+    assert json.loads(run("--output-format", "json").stdout)["diagnostics"]
 
 
 def test_the_order_is_the_same_with_processes(run: Run) -> None:

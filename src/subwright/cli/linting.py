@@ -253,7 +253,10 @@ def _told(
 def _print(request: Request, report: output.Report, *, err: bool = False) -> None:
     """Print the findings, to stdout or where the options say, and a summary."""
     style = request.style
-    text = output.statistics(report) if request.statistics else output.render(style, report)
+    for_people = style in ("full", "concise")
+    # what a program reads keeps its form, whatever a project's configuration says
+    counted = request.statistics and for_people
+    text = output.statistics(report) if counted else output.render(style, report)
     if request.output_file is not None:
         from subwright import files
 
@@ -261,5 +264,5 @@ def _print(request: Request, report: output.Report, *, err: bool = False) -> Non
         files.write(Path(request.output_file), (plain + "\n" if plain else "").encode())
     elif text:
         click.echo(text, err=err)
-    if not request.quiet and request.style in ("full", "concise"):
+    if for_people:
         _say(request, output.summary(report))
