@@ -416,7 +416,7 @@ def test_what_is_installed_is_brought_up_to_date(run: Run) -> None:
     assert result.exit_code == 1
     assert f"{AGENTS / 'one.md'}: outdated: its template has changed" in result.stdout
     assert "+one more low" in result.stdout
-    assert "1 lines would come, 1 would go" in run("status").stdout
+    assert "`--diff` shows what would change: +1 -1 lines" in run("status").stdout
     result = run("install", "-n")
     assert (result.exit_code, result.stdout) == (
         1,

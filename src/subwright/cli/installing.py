@@ -472,7 +472,7 @@ def _print(place: Place, reports: Sequence[Report], interrupted: bool, diff: boo
             show_difference(place.shown(found.file), found.before, found.after)
         else:
             added, gone = _counts(found.before, found.after)
-            click.echo(f"  {added} lines would come, {gone} would go: `--diff` shows them")
+            click.echo(f"  `--diff` shows what would change: +{added} -{gone} lines")
     todo = {report.status.state for report in reports} - {"current"}
     if todo & {"outdated", "missing", "edited"}:
         click.echo("  help: `subwright install` brings them up to date", err=True)
