@@ -1,7 +1,5 @@
 """Cast, check and prove Claude Code subagents."""
 
-from __future__ import annotations
-
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # type checkers take it for true; `typing` would cost more than all else here

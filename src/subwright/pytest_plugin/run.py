@@ -1,52 +1,33 @@
-"""`pytest --subwright`: every agent file is a test, which fails with what `subwright lint` finds in it."""
+"""What a run of pytest with `--subwright` collects, and how it fails."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-# every run of pytest imports this module: what it needs of subwright is imported where `--subwright` is given
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from subwright.api import Finding, agent_files, lint
+from subwright.errors import SubwrightError
+from subwright.output.frames import printable
+from subwright.pytest_plugin import NAME
 
+if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
-    from subwright.api import Finding
-    from subwright.errors import SubwrightError
 
-NAME = "subwright"
+def start(config: pytest.Config, given: list[str]) -> None:
+    """Register the hooks of a run.
 
+    Args:
+        config: of the run.
+        given: the paths after the option.
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup(NAME, "agent files of Claude Code")
-    group.addoption(
-        "--subwright",
-        action="extend",
-        nargs="*",
-        metavar="PATH",
-        help="lint agent files, each as a test: these files and folders, else those of `subwright_paths`, else what"
-        " `subwright lint` takes; write paths of tests before it",
-    )
-    group.addoption(
-        "--subwright-strict",
-        action="store_true",
-        help="let warnings fail too, as `strict` in the configuration of `subwright lint` does",
-    )
-    parser.addini("subwright_paths", "agent files and folders for `--subwright`", type="paths")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{NAME}: an agent file, of `pytest --subwright`")
-    given: list[str] | None = config.getoption("--subwright")
-    if given is None:
-        return
-    from subwright.api import agent_files
-    from subwright.errors import SubwrightError
-
+    Raises:
+        pytest.UsageError: a path without agents, or a wrong configuration.
+    """
     here = config.invocation_params.dir
     paths = tuple(given or (_shown(path, here) for path in config.getini("subwright_paths")))
     try:
@@ -119,9 +100,6 @@ class Run:
         items = {item.path: item for item in session.items if isinstance(item, AgentItem)}
         if not items or session.config.option.collectonly:
             return
-        from subwright.api import lint
-        from subwright.errors import SubwrightError
-
         strict: bool | None = session.config.getoption("--subwright-strict") or None
         try:
             found = lint(*self.paths, strict=strict)
@@ -191,8 +169,6 @@ class AgentItem(pytest.Item):
 
 
 def _told(finding: Finding) -> str:
-    from subwright.output.frames import printable
-
     notes = [f"help: {finding.help}"] if finding.help else []
     notes += [f"note: {o.path}:{o.line}:{o.column}: {o.message}" for o in finding.related]
     return "\n".join([str(finding), *(f"  {printable(note)}" for note in notes)])
