@@ -34,7 +34,7 @@ class Section:
     where each line starts within its block quotes, `first` its first character that is no blank or marker, `stop` its
     end, `column` the column of `first` within the block quotes, with -1 for a line that only continues a paragraph
     there, and `base` what tabs have to the left of `start`. `indent` is the column where the current container's
-    content stands. `limit` is the line up to which a paragraph may reach.
+    content stands.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Section:
             at += len(line)
             self.stop.append(at)
             at += 1
-        self.count = self.limit = len(self.start)
+        self.count = len(self.start)
         # a blank line after the last, so that every line has a next one
         for column, value in (
             (self.start, at),
@@ -83,7 +83,7 @@ class Section:
     def _read(self, line: int, end: int) -> int:
         """Read the blocks of a container from a line on; the line after them."""
         while line < end:
-            while line < self.limit and self._blank(line):
+            while line < end and self._blank(line):
                 line += 1
             if line >= end or self.column[line] < self.indent:
                 break
@@ -113,7 +113,7 @@ class Section:
             if item := syntax.ITEM.match(text, place):
                 return self._list(line, end, item)
         elif mark == "[":
-            if self._defined(line):
+            if self._defined(line, end):
                 return line + 1
         elif mark == "<":
             kind = syntax.html_kind(text, place, self.stop[line])
@@ -218,7 +218,7 @@ class Section:
         stop to look."""
         saved = [self._saved(line)]
         blank = self._open_quote(line)
-        limit, whole = self.limit, None
+        whole = None
         at = line + 1
         marked = True
         while at < end and not self._blank(at):
@@ -226,18 +226,12 @@ class Section:
                 saved.append(self._saved(at))
                 blank = self._open_quote(at)
                 marked = True
-            elif blank:
-                break
-            elif self._ends(at, in_paragraph=False):
-                self.limit = at
-                if self.indent:
-                    saved.append(self._saved(at))
-                    self.column[at] -= self.indent
+            elif blank or self._ends(at, in_paragraph=False):
                 break
             else:
                 if marked:
                     if not runs:
-                        self.limit = whole = at
+                        whole = at
                         break
                     runs -= 1
                     marked = False
@@ -248,7 +242,7 @@ class Section:
         self.level += 1
         after = self._read(line, at)
         self.level -= 1
-        self.indent, self.limit = indent, limit
+        self.indent = indent
         for at, values in enumerate(saved, line):
             self.start[at], self.first[at], self.column[at], self.base[at] = values
         return after, whole
@@ -356,10 +350,10 @@ class Section:
 
     def _paragraph(self, line: int, end: int) -> int:
         at = line + 1
-        while at < self.limit and not self._blank(at):
+        while at < end and not self._blank(at):
             indent = self.column[at] - self.indent
             if indent <= 3:
-                if indent >= 0 and at < end and syntax.UNDERLINE.match(self.text, self.first[at]):
+                if indent >= 0 and syntax.UNDERLINE.match(self.text, self.first[at]):
                     content = self._text(line, at, self.indent).strip(syntax.BLANKS)
                     level = 1 if self.text[self.first[at]] == "=" else 2
                     self.blocks.append(HeadingAt(self.line_start[line] - 1, level, content))
@@ -369,7 +363,7 @@ class Section:
             at += 1
         return at
 
-    def _defined(self, line: int) -> bool:
+    def _defined(self, line: int, end: int) -> bool:
         """Whether a line that starts with a bracket is a link reference definition."""
         text, place = self.text, self.first[line]
         label = _LABEL.match(text, place)
@@ -387,7 +381,7 @@ class Section:
         if found is None or not found[1].strip(syntax.BLANKS):
             raise UnsureError
         after = line + 1
-        if found[2] or after >= self.limit or self._blank(after):
+        if found[2] or after >= end or self._blank(after):
             return True
         if text[self.first[after]] in "\"'(":
             # it may be the title
