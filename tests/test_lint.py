@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as Xml
 
@@ -16,8 +16,12 @@ from click.testing import CliRunner, Result
 from conftest import ROOT
 from support import claude
 
+from subwright import linter
+from subwright.agent import Agent
 from subwright.cli import main
+from subwright.diagnostic import Diagnostic
 from subwright.output import FORMATS
+from subwright.rules import Rule
 
 GOOD = "---\nname: good\ndescription: Reviews code\n---\nReview the diff.\n"
 WRONG = "---\nname: wrong\ndescription: Reviews code\ntools: Raed, Bash\nallowed-tools: x\n---\nReview.\n"
@@ -84,6 +88,28 @@ def test_one_file_with_its_neighbours(run: Run) -> None:
     result = run(str(AGENTS / "one.md"), "--output-format", "concise")
     assert rules_of(result) == ["duplicate-name"]
     assert result.stderr == "found 1 error in 1 file\n"
+
+
+def test_of_a_neighbour_only_what_is_across_files_is_looked_at(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        one=GOOD,
+        two=GOOD.replace(
+            "---\nReview", "# subwright: allow odd-name -- x\n---\n```py\n(\n```\nReview"
+        ),
+    )
+    looked: list[bool] = []
+    check = linter.check
+
+    def watched(agent: Agent, rules: Sequence[Rule]) -> list[Diagnostic]:
+        looked.append(bool(rules))
+        return check(agent, rules)
+
+    monkeypatch.setattr(linter, "check", watched)
+    result = run(str(AGENTS / "one.md"), "--output-format", "concise", "--jobs", "1")
+    assert rules_of(result) == ["duplicate-name"]
+    assert looked == [True, False]
 
 
 @pytest.mark.parametrize("path", ["nowhere", "empty", "agents.txt"])

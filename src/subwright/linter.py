@@ -171,12 +171,14 @@ def check_text(agent: Agent, settings: Settings) -> Checked:
     return check_agent(agent, settings.rules_for(Path(agent.source.path)))
 
 
-def _check_file(path: Path, root: Root, settings: Settings) -> Checked:
-    return check_text(Agent.of(str(path), path.read_bytes(), place(path, root, settings)), settings)
+def _check_file(path: Path, root: Root, own: bool, settings: Settings) -> Checked:
+    agent = Agent.of(str(path), path.read_bytes(), place(path, root, settings))
+    # of a neighbour only the summary is needed, and what its comments allow
+    return check_text(agent, settings) if own else check_agent(agent, ())
 
 
-def _check_chunk(files: Sequence[tuple[Path, Root]], settings: Settings) -> list[Checked]:
-    return [_check_file(path, root, settings) for path, root in files]
+def _check_chunk(files: Sequence[tuple[Path, Root, bool]], settings: Settings) -> list[Checked]:
+    return [_check_file(path, root, own, settings) for path, root, own in files]
 
 
 # All of them
@@ -265,7 +267,7 @@ def _each(
     jobs: int,
     load: Load | None,
 ) -> Iterator[Checked]:
-    work = list(files.items())
+    work = [(path, root, path in targets.files) for path, root in files.items()]
     chunks = [work[start : start + CHUNK] for start in range(0, len(work), CHUNK)]
     for checked in _spread(partial(_check_chunk, settings=settings), chunks, jobs):
         yield from checked

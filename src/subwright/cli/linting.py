@@ -104,9 +104,16 @@ def _say(request: Request, text: str) -> None:
 
 
 def _lint(request: Request, targets: Targets, chosen: Settings) -> linter.Result:
-    jobs = request.jobs or (os.cpu_count() or 1)
+    jobs = request.jobs or _processors()
     load = linter.template_loader(request.templates)
     return linter.lint(targets, chosen, jobs=jobs, load=load, watch=_watch)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _watch(items: Iterable[Checked], length: int) -> Iterator[Checked]:
