@@ -56,6 +56,12 @@ class Source:
             end -= 1
         return Span(start, end)
 
+    def stripped(self, span: Span) -> Span:
+        """A span without the blanks at its ends; an empty one at its start where nothing else is in it."""
+        text = self.text[span.start : span.end]
+        end = span.start + len(text.rstrip())
+        return Span(min(span.start + len(text) - len(text.lstrip()), end), end)
+
     def line(self, line: int) -> str:
         """The text of a line, counted from 1, without its line end."""
         start, end = self.line_span(line)

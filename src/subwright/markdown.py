@@ -16,6 +16,12 @@ from subwright.scanner import FenceAt, HeadingAt
 _OPENING = re.compile(r"`+|<!--")
 _BLOCK_END = re.compile(r"\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
 
+_LINK = re.compile(
+    r"\[[^\[\]\n]{0,300}\]\(<?([^()<>\s]{1,300})>?(?:[ \t]+[\"'][^\n]{0,200}?[\"'])?\)"
+)
+_DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n^]{1,100}\]:[ \t]+<?([^<>\s]{1,300})>?", re.M)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
+
 
 @dataclass(frozen=True, slots=True)
 class Heading:
@@ -126,6 +132,18 @@ def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:
         parts += text[at:start], _blank(text[start:end])
         at = end
     return "".join(parts)
+
+
+def links(prose: str) -> Iterator[tuple[str, Span]]:
+    """The targets of links that have no scheme and are no absolute path, each with its place.
+
+    Args:
+        prose: a text as `prose` gives it.
+    """
+    for pattern in (_LINK, _DEFINITION):
+        for found in pattern.finditer(prose):
+            if not _SCHEME.match(found[1]):
+                yield found[1], Span(*found.span(1))
 
 
 def _blank(text: str) -> str:

@@ -73,6 +73,14 @@ class Spec:
         """The whole text with blanks for all that is no prose of the body, at the same places."""
         return markdown.prose(self.source.text, self.body, self.fences)
 
+    @cached_property
+    def links(self) -> tuple[tuple[str, Span], ...]:
+        """The targets of the body's links within the project, each with its place."""
+        text = self.source.text
+        if text.find("](", *self.body) < 0 and text.find("]:", *self.body) < 0:
+            return ()
+        return tuple(markdown.links(self.prose))
+
 
 def parse(source: Source) -> Spec:
     """Read an agent file.

@@ -148,7 +148,7 @@ def unclosed_fence(agent: Agent) -> Iterator[Finding]:
         if nested and fence.span.start >= nested[0].span.start:
             return  # a consequence of that
         advice = f"close it with a line `{fence.marker}`"
-        where = _stripped(agent.source, fence.span)
+        where = agent.source.stripped(fence.span)
         yield Finding(where, "this code block is not closed", advice)
 
 
@@ -306,11 +306,6 @@ def _at_line_start(prose: str, tag: _Tag) -> bool:
     return not before.strip(" \t>-*+0123456789.)")
 
 
-_LINK = re.compile(
-    r"\[[^\[\]\n]{0,300}\]\(<?([^()<>\s]{1,300})>?(?:[ \t]+[\"'][^\n]{0,200}?[\"'])?\)"
-)
-_DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n^]{1,100}\]:[ \t]+<?([^<>\s]{1,300})>?", re.M)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 _FILE = re.compile(
     r"(?:\.{1,2}/)*[\w@%+.-]+(?:/[\w@%+.-]+)*\.\w{1,8}|(?:\.{1,2}/)*(?:[\w@%+.-]+/)+"
 )
@@ -344,7 +339,7 @@ def broken_link(agent: Agent) -> Iterator[Finding]:
     if agent.place.path is None:
         return
     folders = None
-    for target, span in _links(agent):
+    for target, span in agent.spec.links:
         path = unquote(target.partition("#")[0].partition("?")[0])
         if not path or not _FILE.fullmatch(path) or _STAND_IN.search(path):
             continue
@@ -380,7 +375,7 @@ def broken_anchor(agent: Agent) -> Iterator[Finding]:
     ```
     """
     anchors = None
-    for target, span in _links(agent):
+    for target, span in agent.spec.links:
         if not target.startswith("#") or not re.fullmatch(r"#[\w.-]+", unquote(target)):
             continue
         anchors = anchors or _anchors(agent)
@@ -389,17 +384,6 @@ def broken_anchor(agent: Agent) -> Iterator[Finding]:
             yield Finding(
                 span, f"there is no heading `{shorten(target)}`", did_you_mean(name, anchors, 0.7)
             )
-
-
-def _links(agent: Agent) -> Iterator[tuple[str, Span]]:
-    """The targets of links within the project, in order."""
-    text, body = agent.text, agent.spec.body
-    if text.find("](", *body) < 0 and text.find("]:", *body) < 0:
-        return
-    for pattern in (_LINK, _DEFINITION):
-        for found in pattern.finditer(agent.spec.prose):
-            if not _SCHEME.match(found[1]):
-                yield found[1], Span(*found.span(1))
 
 
 def _folders(path: Path) -> Iterator[Path]:
@@ -458,7 +442,7 @@ def skipped_level(agent: Agent) -> Iterator[Finding]:
     for before, heading in pairwise(headings):
         if heading.level > before.level + 1:
             message = f"a heading of level {heading.level} follows one of level {before.level}"
-            yield Finding(_stripped(agent.source, heading.span), message)
+            yield Finding(agent.source.stripped(heading.span), message)
 
 
 @rule(Severity.INFO)
@@ -506,7 +490,7 @@ def duplicate_section(agent: Agent) -> Iterator[Finding]:
         if first is not heading and path[-1]:
             related = (Related(agent.source, first.span, "the first one"),)
             message = f"there is a section `{shorten(heading.text)}` already"
-            yield Finding(_stripped(agent.source, heading.span), message, related=related)
+            yield Finding(agent.source.stripped(heading.span), message, related=related)
 
 
 @rule(Severity.INFO, source=True)
@@ -547,7 +531,7 @@ def empty_section(agent: Agent) -> Iterator[Finding]:
         rest = agent.text[heading.span.end : end]
         if not rest.strip(" \t\r\n=-"):
             message = f"the section `{shorten(heading.text)}` is empty"
-            yield Finding(_stripped(agent.source, heading.span), message)
+            yield Finding(agent.source.stripped(heading.span), message)
 
 
 def _outline(headings: Iterable[Heading]) -> Iterator[tuple[Heading, tuple[str, ...]]]:
@@ -558,10 +542,3 @@ def _outline(headings: Iterable[Heading]) -> Iterator[tuple[Heading, tuple[str, 
             above.pop()
         yield heading, tuple(h.text.strip().lower() for h in above)
         above.append(heading)
-
-
-def _stripped(source: Source, span: Span) -> Span:
-    """A span of a line without the blanks at its ends."""
-    line = source.text[slice(*span)]
-    end = span.start + len(line.rstrip())
-    return Span(min(span.start + len(line) - len(line.lstrip()), end), end)

@@ -133,6 +133,4 @@ def _fences(agent: Agent, languages: Mapping[str, object]) -> Iterator[tuple[Fen
 
 def _line(agent: Agent, fence: Fence, line: int) -> Span:
     """The words on a line of a code block, counted from 0."""
-    start, end = agent.source.line_span(fence.line + line)
-    words = agent.text[start:end]
-    return Span(start + len(words) - len(words.lstrip()), start + len(words.rstrip()))
+    return agent.source.stripped(agent.source.line_span(fence.line + line))
