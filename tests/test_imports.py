@@ -17,6 +17,7 @@ ORDER = (
     "__init__",
     "data",
     "files",
+    "patterns",
     "errors",
     "config",
     "diagnostic",
