@@ -46,4 +46,5 @@ def test_every_pattern_compiles() -> None:
 
 
 def module_name(path: Path) -> str:
-    return ".".join(("subwright", *path.relative_to(SOURCE).with_suffix("").parts))
+    parts = ("subwright", *path.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts).removesuffix(".__init__")
