@@ -846,7 +846,7 @@ def test_servers_without_a_home_folder(run: Run, monkeypatch: pytest.MonkeyPatch
 def test_kill_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
     """Every point at which writing may stop: the file is whole, and nothing else is left that a client would load."""
     script = """
-import os, sys
+import os, shutil, sys
 from pathlib import Path
 from subwright import files
 count = int(sys.argv[2])
@@ -861,7 +861,7 @@ def step(name, original):
     return wrapped
 os.replace = step("replace", os.replace)
 os.fsync = step("fsync", os.fsync)
-files.shutil.copymode = step("copymode", files.shutil.copymode)
+shutil.copymode = step("copymode", shutil.copymode)
 files.write(Path(sys.argv[1]), b"new" * 10000)
 os._exit(0)
 """

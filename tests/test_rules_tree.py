@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from support import claude
 
-from subwright import linter
+from subwright import linter, run
 from subwright.agent import Agent, Place
 from subwright.cli import main
 from subwright.client.start import Talk, open_room
@@ -143,7 +143,7 @@ def test_a_duplicate_is_told_of_either_file(tmp_path: Path, given: tuple[str, ..
     def told(*paths: str) -> list[tuple[str | None, str]]:
         targets = Targets([root], {tmp_path / path: root for path in paths})
         chosen = settings(None, select=["tree", "empty-body"])
-        result = linter.lint(targets, chosen)
+        result = run.lint(targets, chosen)
         assert result.files == tuple(str(tmp_path / path) for path in paths)
         return [(d.rule, Path(d.source.path).name) for d in result.diagnostics]
 

@@ -115,10 +115,10 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def cache(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache folder."""
+    """An empty folder for servers, in a cache folder."""
     folder = open_folder / "cache"
     monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(folder))
-    return folder
+    return folder / "servers"
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from subwright import claude_code, mojibake, reading
@@ -69,12 +71,14 @@ class Agent:
         size: of the file, in bytes.
         place: where it stands.
         invalid: the offset of the first byte that is not UTF-8.
+        looked: the paths that `exists` was asked for, and whether they were there.
     """
 
     source: Source
     size: int
     place: Place = field(default_factory=Place)
     invalid: int | None = None
+    looked: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: str, raw: bytes, place: Place | None = None) -> Agent:
@@ -86,6 +90,11 @@ class Agent:
     def text(self) -> str:
         """The whole text."""
         return self.source.text
+
+    def exists(self, path: Path) -> bool:
+        """Whether a path is there; what is found in the file hangs on it."""
+        found = self.looked[str(path)] = os.path.exists(path)  # noqa: PTH110  # never raises
+        return found
 
     @cached_property
     def characters(self) -> str:

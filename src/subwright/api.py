@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from subwright import agent as reading
-from subwright import claude_code, config, data, discovery, linter
+from subwright import claude_code, config, data, discovery, linter, run
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
 from subwright.output.frames import printable
@@ -164,8 +164,8 @@ def lint(
         given = _given(config, select, extend_select, ignore, strict)
         targets = _targets(paths, given.settings)
         folder = Path(templates) if templates is not None else given.templates
-        load = linter.template_loader(folder)
-        result = linter.lint(targets, given.settings, jobs=jobs, load=load)
+        load = run.template_loader(folder)
+        result = run.lint(targets, given.settings, jobs=jobs, load=load)
     return _lint(result.diagnostics, result.files, given)
 
 

@@ -54,6 +54,18 @@ class Config:
             found[key] = value
         return found
 
+    def strings(self, table: str, key: str) -> list[str]:
+        """The strings in a list; none where the key is not there.
+
+        Raises:
+            ConfigError: it is no list of strings.
+        """
+        entries = self.table.get(table, {})
+        value = entries.get(key, []) if isinstance(entries, dict) else []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(table, key, f"`{key}` is not a list of strings")
+        return value
+
     def unknown(self, table: str, key: str, known: Iterable[str]) -> ConfigError:
         """The error for a key that means nothing."""
         known = sorted(known)

@@ -1,7 +1,9 @@
-"""Where the package's own templates and agents are."""
+"""Where the package's own templates and agents are, and the user's cache."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -10,3 +12,25 @@ def folder(name: str) -> Path:
     package = Path(__file__).resolve().parent
     inside = package / name
     return inside if inside.is_dir() else package.parents[1] / name
+
+
+def cache_folder(name: str) -> Path | None:
+    """A folder of the user's cache: in SUBWRIGHT_CACHE_DIR, or the platform's place for caches; None without a home.
+
+    Root has none of its own: its home is closed to the unprivileged user that servers run as.
+    """
+    given = os.environ.get("SUBWRIGHT_CACHE_DIR")
+    if given:
+        return Path(given).absolute() / name
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+    elif sys.platform == "darwin":
+        base = "~/Library/Caches"
+    elif os.geteuid() == 0:
+        base = "/var/cache"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(base).expanduser() / "subwright" / name
+    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+        return None

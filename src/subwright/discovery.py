@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from subwright import claude_code
 from subwright.errors import SubwrightError, did_you_mean
+
+if TYPE_CHECKING:
+    from subwright.config import Config
 
 # a Markdown file of such a name is meant for people, unless it has frontmatter
 _DOCUMENTATION = re.compile(
@@ -19,7 +21,7 @@ _DOCUMENTATION = re.compile(
     re.IGNORECASE,
 )
 _DOCUMENTATION_FOLDERS = frozenset({"docs", "references"})
-_SUFFIX = re.compile(r"\.(?:md|markdown|mdown|mdx|mdc)", re.IGNORECASE)
+_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mdx", ".mdc"})
 _TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
 # nobody keeps agents of their own there, and a search through them takes long; what Claude Code loads is walked whole
 _PASSED_OVER = frozenset({".git", ".hg", ".venv", "node_modules", "venv", "__pycache__"})
@@ -76,8 +78,12 @@ def is_documentation(path: Path, folder: Path) -> bool:
     inner = path.relative_to(folder).parts[:-1] if path.is_relative_to(folder) else ()
     if not (_DOCUMENTATION.fullmatch(path.name) or _DOCUMENTATION_FOLDERS & {*inner}):
         return False
-    with path.open("rb") as file:
-        return not file.read(6).removeprefix(b"\xef\xbb\xbf").startswith(b"---")
+    return not _opens_frontmatter(path)
+
+
+def _opens_frontmatter(path: Path | str) -> bool:
+    with open(path, "rb") as file:  # noqa: PTH123  # a walk over thousands of files has texts
+        return file.read(6).removeprefix(b"\xef\xbb\xbf").startswith(b"---")
 
 
 def is_template(path: Path) -> bool:
@@ -110,7 +116,9 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
             _folder(path, configured, targets)
         elif not path.exists():
             raise SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
-        elif not _SUFFIX.fullmatch(path.suffix):
+        elif _suffix(path.name) not in _SUFFIXES:
+            from subwright import claude_code
+
             raise SubwrightError(
                 f"`{path}` is no Markdown file",
                 help=f"an agent's file ends in `{claude_code.SUFFIX}`",
@@ -142,6 +150,40 @@ def defaults(here: Path) -> Targets:
         if roots or (folder / ".git").exists():
             break
     return targets
+
+
+class Configured(NamedTuple):
+    """What a configuration says of the files to lint, in paths from the working directory.
+
+    Attributes:
+        roots: folders that are load roots.
+        paths: what a run without paths is about.
+    """
+
+    roots: tuple[Path, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+
+def configured(config: Config) -> Configured:
+    """What a configuration says of the files to lint.
+
+    Raises:
+        ConfigError: paths that it cannot name.
+    """
+    base = config.path.parent
+    patterns = config.strings("lint", "roots")
+    roots = tuple(folder for pattern in patterns for folder in _folders(config, base, pattern))
+    paths = config.strings("lint", "paths")
+    return Configured(roots, tuple(Path(os.path.relpath(base / name)) for name in paths) or roots)
+
+
+def _folders(config: Config, base: Path, pattern: str) -> list[Path]:
+    """The folders that a pattern names, written from the working directory."""
+    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip("/. "):
+        advice = "name folders below the configuration's own, as in `agents/*`"
+        raise config.error("lint", "roots", f"`{pattern}` in `roots` is no such pattern", advice)
+    found = sorted(path for path in base.glob(pattern) if path.is_dir())
+    return [Path(os.path.relpath(path)) for path in found]
 
 
 def root_of(path: Path, configured: Sequence[Path] = ()) -> Root:
@@ -286,24 +328,36 @@ def _walk(folder: Path) -> Iterator[Path]:
     is reached twice is read once.
     """
     found: list[str] = []
-    stack, seen = [str(folder)], set[str]()
+    stack, seen = [(str(folder), False)], set[str]()
     if not folder.exists():
         return  # of a file that an editor has not written yet
     while stack:
-        current = stack.pop()
+        current, for_people = stack.pop()
         real = os.path.realpath(current)
         if real in seen:
             continue
         seen.add(real)
         with os.scandir(current) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+                name = entry.name
                 if entry.is_dir():
-                    stack.append(entry.path)
-                elif entry.is_file() and _SUFFIX.fullmatch(Path(entry.name).suffix):
+                    stack.append((entry.path, for_people or name in _DOCUMENTATION_FOLDERS))
+                elif (
+                    _suffix(name) in _SUFFIXES
+                    and entry.is_file()
+                    and not (
+                        (for_people or _DOCUMENTATION.fullmatch(name))
+                        and not _opens_frontmatter(entry.path)
+                    )
+                ):
                     found.append(entry.path)
-    for path in map(Path, sorted(found)):
-        if not is_documentation(path, folder):
-            yield path
+    yield from map(Path, sorted(found))
+
+
+def _suffix(name: str) -> str:
+    """The suffix of a file name, in lower case."""
+    at = name.rfind(".")
+    return name[at:].lower() if at > 0 else ""
 
 
 def _servers(path: Path) -> frozenset[str] | None:

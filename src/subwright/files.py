@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from pathlib import Path
+
+_MOST = 1 << 16  # bytes that are read at once
 
 
 def read(path: Path) -> bytes | None:
@@ -15,6 +16,27 @@ def read(path: Path) -> bytes | None:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def content(path: str) -> bytes:
+    """The content of a file, in less time than `open` takes, which tells where there are thousands.
+
+    Raises:
+        OSError: it cannot be read; the error names it.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            first = os.read(file, _MOST)
+            # a short read need not be the last
+            parts = [first]
+            while parts[-1]:
+                parts.append(os.read(file, _MOST))
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    return first if len(parts) == 2 else b"".join(parts)
 
 
 def write(path: Path, content: bytes) -> None:
@@ -45,6 +67,8 @@ def _replace(target: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         if target.exists():
+            import shutil
+
             shutil.copymode(target, temporary)
         temporary.replace(target)
     except BaseException:

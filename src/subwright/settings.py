@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from subwright import discovery
 from subwright.config import Config
 from subwright.contract import Contract, Requirement
 from subwright.diagnostic import Source
@@ -21,6 +21,7 @@ KEYS = (
     *("allowed-keys", "mcp-servers", "paths", "per-file-ignores", "roots"),
     *(
         "add-ignores",
+        "cache",
         "client",
         "color",
         "diff",
@@ -122,26 +123,16 @@ def settings(
     run = tuple(rule for name, rule in rules.items() if name in chosen and name not in without)
     if config is None:
         return Settings(run)
-    lint = config.table.get("lint", {})
-    base = config.path.parent
-
-    def names(key: str) -> list[str]:
-        value = lint.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise config.error("lint", key, f"`{key}` is not a list of strings")
-        return value
-
-    patterns = names("roots")
-    roots = tuple(folder for pattern in patterns for folder in _folders(config, base, pattern))
+    about = discovery.configured(config)
     return Settings(
         run,
-        base,
-        per_file_ignores=tuple(_per_file_ignores(config, lint, rules)),
-        keys=frozenset(names("allowed-keys")),
-        servers=frozenset(names("mcp-servers")),
+        config.path.parent,
+        per_file_ignores=tuple(_per_file_ignores(config, rules)),
+        keys=frozenset(config.strings("lint", "allowed-keys")),
+        servers=frozenset(config.strings("lint", "mcp-servers")),
         contracts=tuple(_contracts(config)),
-        roots=roots,
-        paths=tuple(Path(os.path.relpath(base / name)) for name in names("paths")) or roots,
+        roots=about.roots,
+        paths=about.paths,
     )
 
 
@@ -160,10 +151,10 @@ def _check_names(config: Config, rules: Mapping[str, Rule]) -> None:
 
 
 def _per_file_ignores(
-    config: Config, lint: Mapping[str, Any], rules: Mapping[str, Rule]
+    config: Config, rules: Mapping[str, Rule]
 ) -> Iterable[tuple[str, frozenset[str]]]:
     key = "per-file-ignores"
-    entries = lint.get(key, {})
+    entries = config.table.get("lint", {}).get(key, {})
     if not isinstance(entries, dict):
         raise config.error("lint", key, f"`{key}` is not a table")
     for pattern, names in entries.items():
@@ -174,15 +165,6 @@ def _per_file_ignores(
             yield pattern, frozenset(_select(names, rules))
         except SubwrightError as error:
             raise config.error("lint", key, error.message, error.help) from None
-
-
-def _folders(config: Config, base: Path, pattern: str) -> list[Path]:
-    """The folders that a pattern names, written from the working directory."""
-    if Path(pattern).is_absolute() or ".." in Path(pattern).parts or not pattern.strip("/. "):
-        advice = "name folders below the configuration's own, as in `agents/*`"
-        raise config.error("lint", "roots", f"`{pattern}` in `roots` is no such pattern", advice)
-    found = sorted(path for path in base.glob(pattern) if path.is_dir())
-    return [Path(os.path.relpath(path)) for path in found]
 
 
 def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:

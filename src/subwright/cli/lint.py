@@ -102,6 +102,11 @@ def complete_rules(
     help="How many processes to use.  [default: as many as pay]",
 )
 @click.option(
+    "--cache/--no-cache",
+    default=True,
+    help="Whether to use what earlier runs found in files that did not change.  [default: cache]",
+)
+@click.option(
     "--client",
     metavar="PATH",
     is_flag=False,
@@ -126,6 +131,7 @@ def lint_command(
     exit_zero: bool,
     statistics: bool,
     jobs: int | None,
+    cache: bool,
     client: str | None,
     templates: Path | None,
 ) -> None:
@@ -161,5 +167,6 @@ def lint_command(
             jobs,
             client,
             templates,
+            cache,
         )
     )

@@ -1,34 +1,24 @@
-"""What `subwright lint` does."""
+"""What `subwright lint` does first: choose the files, and say at once what an earlier run has found in the same."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NamedTuple, NoReturn
 
 import click
 
-from subwright import config, discovery, linter, output
-from subwright.agent import Agent
-from subwright.cli.common import progress
-from subwright.diagnostic import Diagnostic, Severity, Span
+from subwright import config, discovery
+from subwright.cache import Memory, Reports, Told
+from subwright.config import Config
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
-from subwright.linter import Checked
-from subwright.settings import Settings, settings
 
-if TYPE_CHECKING:
-    from subwright import client
-
-STDIN = linter.NO_FILE
+STDIN = "-"
+REMEMBERED = 10  # files from which on a run is worth remembering
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """The options of one run, as the command line and the configuration give them."""
 
     paths: tuple[str, ...]
@@ -48,6 +38,7 @@ class Request:
     jobs: int | None
     client: str | None
     templates: Path | None
+    cache: bool
 
 
 def run(request: Request) -> NoReturn:
@@ -58,31 +49,24 @@ def run(request: Request) -> NoReturn:
         OSError: a file that cannot be read or written.
     """
     _refuse_what_does_not_fit(request)
-    chosen = settings(
-        config.find(Path.cwd()),
-        select=request.select,
-        extend_select=request.extend_select,
-        ignore=request.ignore,
-    )
-    if request.paths == (STDIN,):
-        _run_on_stdin(request, chosen)
-    paths = [Path(path) for path in request.paths] or chosen.paths
     here = Path.cwd()
-    targets = discovery.find(paths, chosen.roots) if paths else discovery.defaults(here)
-    if not targets:
-        _say(request, "no agents here: no `.claude/agents`, no plugin; name a file or a folder")
-        sys.exit(0)
-    if request.diff:
-        sys.exit(int(_mend(targets, chosen, show=True) > 0 and not request.exit_zero))
-    mended = _mend(targets, chosen, show=False) if request.fix else 0
-    if request.add_ignores:
-        mended += _add_ignores(request, targets, chosen)
-    result = _lint(request, targets, chosen)
-    found = list(result.diagnostics)
-    if request.client is not None:
-        found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
-    _print(request, output.Report(tuple(found), result.files, chosen.rules, mended))
-    sys.exit(_status(request, found))
+    configuration = config.find(here)
+    if request.paths == (STDIN,):
+        from subwright.cli import checking
+
+        checking.run_on_stdin(request, configuration)
+    about = discovery.configured(configuration) if configuration else discovery.Configured()
+    paths = [Path(path) for path in request.paths] or about.paths
+    targets = discovery.find(paths, about.roots) if paths else discovery.defaults(here)
+    memory = reports = None
+    if _is_remembered(request, targets):
+        memory, reports = _remembered(request, configuration, here)
+        told = reports.get(targets)
+        if told is not None:
+            tell(request, told)
+    from subwright.cli import checking
+
+    checking.run(request, configuration, targets, memory, reports)
 
 
 def _refuse_what_does_not_fit(request: Request) -> None:
@@ -98,178 +82,56 @@ def _refuse_what_does_not_fit(request: Request) -> None:
         raise SubwrightError("`--stdin-filename` goes with the path `-` alone")
 
 
-def _say(request: Request, text: str) -> None:
-    if not request.quiet:
-        click.echo(text, err=True)
+# Earlier runs
 
 
-def _lint(request: Request, targets: Targets, chosen: Settings) -> linter.Result:
-    jobs = request.jobs or _processors()
-    load = linter.template_loader(request.templates)
-    return linter.lint(targets, chosen, jobs=jobs, load=load, watch=_watch)
-
-
-def _processors() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _watch(items: Iterable[Checked], length: int) -> Iterator[Checked]:
-    return progress(items, length, "linting")
-
-
-def _status(request: Request, found: Sequence[Diagnostic]) -> int:
-    if request.exit_zero:
-        return 0
-    bad = {Severity.ERROR, Severity.WARNING} if request.strict else {Severity.ERROR}
-    return int(any(diagnostic.severity in bad for diagnostic in found))
-
-
-# Texts from stdin
-
-
-def _run_on_stdin(request: Request, chosen: Settings) -> NoReturn:
-    raw = sys.stdin.buffer.read()
-    agent = linter.unwritten(raw, request.stdin_filename or None, chosen)
-    path = Path(agent.source.path)
-    mended = linter.mend(agent, chosen) if request.fix or request.diff else agent.text
-    if request.diff:
-        if mended != agent.text:
-            from subwright.cli.writing import show_difference
-
-            show_difference(path, raw, mended.encode())
-        sys.exit(int(mended != agent.text and not request.exit_zero))
-    if request.fix:
-        # the text goes on to whoever asked for it, with the findings beside it
-        sys.stdout.buffer.write(mended.encode() if mended != agent.text else raw)
-        agent = Agent.of(agent.source.path, mended.encode(), agent.place)
-    rules = chosen.rules_for(path)
-    found = linter.settle(linter.check_agent(agent, rules), rules)
-    report = output.Report(tuple(found), (agent.source.path,), rules)
-    _print(request, report, err=request.fix)
-    sys.exit(_status(request, found))
-
-
-# Changing files
-
-
-def _mend(targets: Targets, chosen: Settings, *, show: bool) -> int:
-    """Make all fixes, or only show them; how many files change."""
-    changed = 0
-    for path, root in targets.files.items():
-        raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.place(path, root, chosen))
-        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
-    for path in targets.templates:
-        raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.template_place(path))
-        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
-    return changed
-
-
-def _change(path: Path, raw: bytes, agent: Agent, text: str, *, show: bool) -> bool:
-    if text == agent.text:
+def _is_remembered(request: Request, targets: Targets) -> bool:
+    """Whether a run only looks, at files that other runs may have looked at."""
+    changes = request.fix or request.diff or request.add_ignores
+    if not request.cache or changes or request.client is not None or targets.templates:
         return False
-    if show:
-        from subwright.cli.writing import show_difference
-
-        show_difference(path, raw, text.encode())
-    else:
-        from subwright import files
-
-        files.write(path, text.encode())
-    return True
+    return sum(len(root.files) for root in targets.roots) >= REMEMBERED
 
 
-def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
-    """Write comments that allow what is found today; how many files change."""
-    result = _lint(request, targets, chosen)
-    by_path: dict[str, list[Diagnostic]] = {}
-    for diagnostic in result.diagnostics:
-        by_path.setdefault(diagnostic.source.path, []).append(diagnostic)
-    from subwright import ignores
-
-    changed = 0
-    neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
-    for name, found in by_path.items():
-        path = Path(name)
-        if path in neighbours:
-            continue
-        raw = path.read_bytes()
-        root = targets.files.get(path)
-        where = linter.place(path, root, chosen) if root else linter.template_place(path)
-        agent = Agent.of(name, raw, where)
-        changed += _change(path, raw, agent, ignores.added(agent, found), show=False)
-    return changed
-
-
-# The client
-
-
-def _ask(named: str, targets: Targets) -> Iterator[Diagnostic]:
-    """What the user's own Claude Code makes of each file.
-
-    Raises:
-        SubwrightError: there is no client, or it does not answer.
-    """
-    from subwright import client
-
-    binary = client.find(named)
-    if binary is None:
-        looks_like_target = Path(named).is_dir() or named.endswith(".md")
-        raise SubwrightError(
-            f"there is no Claude Code at `{named}`"
-            if os.sep in named or looks_like_target
-            else f"there is no program `{named}` on PATH",
-            help="write the paths before `--client`"
-            if looks_like_target
-            else "give the path of the program: `--client PATH`",
-        )
-    try:
-        title = f"Claude Code {client.version(binary)}"
-        for plugin in (False, True):
-            asked = [path for path, root in targets.files.items() if root.plugin is plugin]
-            for verdict in client.ask(binary, asked, plugin=plugin, tools=True) if asked else ():
-                source = Agent.of(str(verdict.path), verdict.path.read_bytes()).source
-                yield from _told(title, verdict, partial(Diagnostic, source, Span(0, 0)))
-    except client.ClientError as error:
-        raise SubwrightError(
-            str(error), help="without `--client` no Claude Code is asked"
-        ) from None
-
-
-def _told(
-    title: str, verdict: client.Verdict, tell: Callable[..., Diagnostic]
-) -> Iterator[Diagnostic]:
-    if verdict.loaded:
-        tools = ", ".join(verdict.tools or ()) or "no tools"
-        said = f"{title} loads it as `{verdict.name}` with {tools}"
-        yield tell(said, severity=Severity.INFO)
-    else:
-        silently = "" if verdict.messages else ", and says nothing"
-        yield tell(f"{title} does not load it{silently}", severity=Severity.ERROR)
-    for message in verdict.messages:
-        yield tell(f"{title} logs: {message}", severity=Severity.INFO)
+def _remembered(
+    request: Request, configuration: Config | None, here: Path
+) -> tuple[Memory, Reports]:
+    """What earlier runs found with the same rules, and printed with the same options."""
+    configured = (str(configuration.path), configuration.text) if configuration else ()
+    chosen = (request.select, request.extend_select, request.ignore)
+    rules = (str(here), *map(repr, (configured, chosen)))
+    output = (request.style, request.statistics, request.strict, request.exit_zero)
+    memory = Memory(*rules)
+    return memory, Reports(memory, *rules, repr((output, request.paths)))
 
 
 # Telling
 
 
-def _print(request: Request, report: output.Report, *, err: bool = False) -> None:
-    """Print the findings, to stdout or where the options say, and a summary."""
-    style = request.style
-    for_people = style in ("full", "concise")
-    # what a program reads keeps its form, whatever a project's configuration says
-    counted = request.statistics and for_people
-    text = output.statistics(report) if counted else output.render(style, report)
+def tell(request: Request, told: Told) -> NoReturn:
+    """Print what a run found, to stdout or where the options say, and leave.
+
+    Raises:
+        OSError: a file that cannot be written.
+    """
+    print_told(request, told)
+    sys.exit(told.status)
+
+
+def print_told(request: Request, told: Told, *, err: bool = False) -> None:
+    """Print what a run found; with `err` on stderr."""
     if request.output_file is not None:
         from subwright import files
 
-        plain = click.unstyle(text)
+        plain = click.unstyle(told.text)
         files.write(Path(request.output_file), (plain + "\n" if plain else "").encode())
-    elif text:
-        click.echo(text, err=err)
-    if for_people:
-        _say(request, output.summary(report))
+    elif told.text:
+        click.echo(told.text, err=err)
+    if told.summary:
+        say(request, told.summary)
+
+
+def say(request: Request, text: str) -> None:
+    """Print a sentence to stderr, unless findings alone are wanted."""
+    if not request.quiet:
+        click.echo(text, err=True)

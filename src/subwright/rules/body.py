@@ -343,8 +343,8 @@ def broken_link(agent: Agent) -> Iterator[Finding]:
         path = unquote(target.partition("#")[0].partition("?")[0])
         if not path or not _FILE.fullmatch(path) or _STAND_IN.search(path):
             continue
-        folders = folders or list(_folders(Path(agent.place.path)))
-        if not any((folder / path).exists() for folder in folders):
+        folders = folders or list(_folders(agent, Path(agent.place.path)))
+        if not any(agent.exists(folder / path) for folder in folders):
             yield Finding(span, f"there is no file `{shorten(path)}`")
 
 
@@ -386,11 +386,11 @@ def broken_anchor(agent: Agent) -> Iterator[Finding]:
             )
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def _folders(agent: Agent, path: Path) -> Iterator[Path]:
     """The folder of a file and those above it, up to that of the repository."""
     for _, folder in zip(range(_MOST_FOLDERS), path.absolute().parents, strict=False):
         yield folder
-        if (folder / ".git").exists():
+        if agent.exists(folder / ".git"):
             return
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypedDict
 
+from subwright.data import cache_folder
 from subwright.servers.binary import ServerError
 
 # stands in every entry, written last
@@ -20,31 +21,18 @@ RECORD = "binary.json"
 
 
 def folder() -> Path:
-    """The cache folder: SUBWRIGHT_CACHE_DIR, or the platform's place for caches.
-
-    Root has none of its own: its home is closed to the unprivileged user that servers run as.
+    """The folder in the user's cache.
 
     Raises:
         ServerError: the user has no home folder.
     """
-    given = os.environ.get("SUBWRIGHT_CACHE_DIR")
-    if given:
-        return Path(given).absolute()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    elif sys.platform == "darwin":
-        base = "~/Library/Caches"
-    elif os.geteuid() == 0:
-        base = "/var/cache"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    try:
-        return Path(base).expanduser() / "subwright" / "servers"
-    except RuntimeError:  # a user without an entry in the system's list, as in some containers
+    found = cache_folder("servers")
+    if found is None:
         raise ServerError(
             "there is no home folder to keep servers in",
             help="name a folder in SUBWRIGHT_CACHE_DIR",
-        ) from None
+        )
+    return found
 
 
 class Record(TypedDict):

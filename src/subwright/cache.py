@@ -1,0 +1,286 @@
+"""What earlier runs found, kept in the user's cache folder, so that what did not change is not checked again.
+
+Nothing here goes by the clock. A file of the cache is named by all that its content hangs on beside the agents
+themselves, and begins with a keyed digest of the rest. Where that does not fit, since the file was cut short or is
+somebody else's, nothing is remembered; what cannot be written is not remembered either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import marshal
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from importlib.machinery import PathFinder
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from subwright import __version__, data, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from subwright.discovery import Root, Targets
+
+MOST_FILES = 64
+SIZE = 32  # bytes of a digest
+# other packages that have a say in what is found: they read the code in an agent, and Markdown in doubtful cases
+PACKAGES = ("yaml", "markdown_it")
+_IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
+
+
+class Entry(NamedTuple):
+    """What was found in one file, made of tuples, texts and numbers.
+
+    Attributes:
+        digest: of the file.
+        facts: what is known of its load root.
+        own: the rules for single files ran; in a neighbour only what the rules across files need was looked for.
+        looked: the paths that rules have looked for, and whether they were there.
+        summary: for the rules across files.
+        found: the findings.
+        ignores: the comments that allow findings.
+    """
+
+    digest: bytes
+    facts: str
+    own: bool
+    looked: tuple[tuple[str, bool], ...]
+    summary: tuple[Any, ...] | None
+    found: tuple[tuple[Any, ...], ...]
+    ignores: tuple[tuple[Any, ...], ...]
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing hangs on the text of the file."""
+        return not self.found and not self.ignores
+
+
+class Told(NamedTuple):
+    """What a run printed, and its exit status."""
+
+    text: str
+    summary: str
+    status: int
+
+
+class Memory:
+    """What earlier runs found in each file.
+
+    Args:
+        parts: all that this hangs on beside the files: the rules and what is configured for them.
+    """
+
+    def __init__(self, *parts: str) -> None:
+        self._store = Store("files", *parts)
+        self._saved: dict[str, tuple[Any, ...]] | None = None
+        self._new: dict[str, Entry] = {}
+        self._used: set[str] = set()
+        self._digests: dict[str, bytes] = {}
+
+    def digest(self, path: str) -> bytes:
+        """The digest of a file, which is read once.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        found = self._digests.get(path)
+        if found is None:
+            found = self._digests[path] = digest(files.content(path))
+        return found
+
+    def get(self, path: str, facts: str, own: bool) -> Entry | None:
+        """What was found in a file that has not changed since.
+
+        Args:
+            path: of the file.
+            facts: what is known of its load root.
+            own: the rules for single files are wanted too.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        if self._saved is None:
+            self._saved = self._store.load() or {}
+        saved = self._saved.get(path)
+        if saved is None:
+            return None
+        self._used.add(path)
+        entry = Entry(*saved)
+        if (
+            entry.facts != facts
+            or own > entry.own
+            or entry.digest != self.digest(path)
+            or not still(entry.looked)
+        ):
+            return None
+        return entry if own is entry.own else entry._replace(own=own, found=())
+
+    def put(self, path: str, entry: Entry) -> None:
+        """Remember what this run found in a file."""
+        self._digests[path] = entry.digest
+        self._new[path] = entry
+
+    def save(self) -> None:
+        """Save it all, with what is known of files that this run was not about and that are still there."""
+        if not self._new:
+            return
+        kept = {
+            path: saved
+            for path, saved in (self._saved or {}).items()
+            if path in self._used or os.path.exists(path)  # noqa: PTH110  # is a text
+        }
+        self._store.save(kept | {path: tuple(entry) for path, entry in self._new.items()})
+
+
+class Reports:
+    """What whole runs printed.
+
+    Args:
+        memory: of the files.
+        parts: all that the output hangs on beside the files.
+    """
+
+    def __init__(self, memory: Memory, *parts: str) -> None:
+        self._memory = memory
+        self._store = Store("report", *parts)
+
+    def get(self, targets: Targets) -> Told | None:
+        """What the last run printed, where it was about the same files and none has changed since.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        saved = self._store.load()
+        if saved is None:
+            return None
+        state, across, looked, told = saved
+        if not still(looked) or state != self._state(targets, across):
+            return None
+        return Told(*told)
+
+    def put(self, targets: Targets, across: bool, looked: Mapping[str, bool], told: Told) -> None:
+        """Remember what a run printed.
+
+        Args:
+            targets: what it was about.
+            across: it looked at the neighbours of the files that it reported on too.
+            looked: the paths that rules have looked for, and whether they were there.
+            told: what it printed.
+        """
+        state = self._state(targets, across)
+        self._store.save((state, across, tuple(looked.items()), tuple(told)))
+
+    def _state(self, targets: Targets, across: bool) -> bytes:
+        """A digest of all files that a run is about, and of what is known of them."""
+        about = [(facts(root), [*map(str, root.files)]) for root in targets.roots]
+        own = [str(path) for path in targets.files]
+        paths = dict.fromkeys(own)
+        if across:
+            paths |= dict.fromkeys(path for _, inside in about for path in inside)
+        contents = b"".join(map(self._memory.digest, paths))
+        roots = [(facts(root), str(root.folder)) for root in targets.files.values()]
+        return digest(repr((about, own, roots)).encode("utf-8", "surrogatepass") + contents)
+
+
+def facts(root: Root) -> str:
+    """What is known of a load root beside its files."""
+    return repr((root.plugin, root.servers if root.servers is None else sorted(root.servers)))
+
+
+def still(looked: Iterable[tuple[str, bool]]) -> bool:
+    """Whether all paths are still there that were, and none of those that were not."""
+    return all(os.path.exists(path) is there for path, there in looked)  # noqa: PTH110
+
+
+class Store:
+    """One file of the cache.
+
+    Args:
+        kind: what it holds.
+        parts: all that this hangs on beside the agents and the programs that read them.
+    """
+
+    def __init__(self, kind: str, *parts: str) -> None:
+        self._key = digest(repr((kind, _programs(), parts)).encode("utf-8", "surrogatepass"))
+        folder = data.cache_folder("lint")
+        self._path = folder / f"{self._key.hex()}.{kind}" if folder else None
+
+    def load(self) -> Any:
+        """What was saved last; None where there is nothing, or nothing that can be trusted."""
+        try:
+            raw = files.content(str(self._path)) if self._path else b""
+        except OSError:
+            return None
+        if len(raw) <= SIZE or raw[:SIZE] != digest(raw[SIZE:], self._key):
+            return None
+        return marshal.loads(memoryview(raw)[SIZE:])
+
+    def save(self, content: Any) -> None:
+        """Save a value made of tuples, lists, dicts, texts, bytes, numbers, booleans and None."""
+        if self._path is None:
+            return
+        raw = marshal.dumps(content)
+        # another run may do the same: each writes a file of its own and puts it in place at once
+        temporary = self._path.with_name(f"{os.urandom(8).hex()}.tmp")
+        try:
+            _make(self._path.parent)
+            temporary.write_bytes(digest(raw, self._key) + raw)
+            temporary.replace(self._path)
+            _tidy(self._path.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def digest(raw: bytes, key: bytes = b"") -> bytes:
+    """A digest of bytes, which is another under another key; SHA-256, for which most processors have instructions."""
+    return sha256(key + raw if key else raw).digest()
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    folder.mkdir(parents=True)
+    for name, text in _IGNORED.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _tidy(folder: Path) -> None:
+    """Take away the oldest files where there are too many, with what killed runs have left."""
+    with os.scandir(folder) as entries:
+        found = [
+            (entry.stat().st_mtime_ns, entry.path)
+            for entry in entries
+            if entry.name not in _IGNORED
+        ]
+    for _, path in sorted(found)[:-MOST_FILES]:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108  # is a text
+
+
+def _programs() -> tuple[Any, ...]:
+    """What stands for the programs that look at an agent: sizes and times of their files, whatever these times are."""
+    package = os.path.dirname(__file__)  # noqa: PTH120  # a start has no time for pathlib
+    own = []
+    folders = [package]
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    own.append((entry.path, *_stamp(entry.path)))
+                elif "." not in entry.name and entry.is_dir():
+                    folders.append(entry.path)
+    others = [PathFinder.find_spec(name) for name in PACKAGES]
+    return (
+        __version__,
+        sys.version,
+        sorted(own),
+        [(spec.origin, *_stamp(spec.origin)) for spec in others if spec and spec.origin],
+    )
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    status = os.stat(path)  # noqa: PTH116  # as above
+    return status.st_size, status.st_mtime_ns

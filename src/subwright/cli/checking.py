@@ -1,0 +1,247 @@
+"""What `subwright lint` does where files are to be looked at: check them, mend them, ask the client."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+from subwright import linter, output
+from subwright import run as running
+from subwright.agent import Agent
+from subwright.cache import Memory, Reports, Told
+from subwright.cli import linting
+from subwright.cli.common import progress
+from subwright.cli.linting import Request
+from subwright.config import Config
+from subwright.diagnostic import Diagnostic, Severity, Span
+from subwright.discovery import Targets
+from subwright.errors import SubwrightError
+from subwright.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from subwright import client
+
+T = TypeVar("T")
+
+
+def run(
+    request: Request,
+    configuration: Config | None,
+    targets: Targets,
+    memory: Memory | None,
+    reports: Reports | None,
+) -> NoReturn:
+    """Lint files, print what was found, and leave with the exit status that it asks for.
+
+    Args:
+        request: the options.
+        configuration: of the project.
+        targets: the files.
+        memory: what earlier runs found in them.
+        reports: where the output is remembered.
+
+    Raises:
+        SubwrightError: wrong use, or what is wrong with the configuration.
+        OSError: a file that cannot be read or written.
+    """
+    chosen = _settings(request, configuration)
+    if not targets:
+        linting.say(
+            request, "no agents here: no `.claude/agents`, no plugin; name a file or a folder"
+        )
+        sys.exit(0)
+    if request.diff:
+        sys.exit(int(_mend(targets, chosen, show=True) > 0 and not request.exit_zero))
+    mended = _mend(targets, chosen, show=False) if request.fix else 0
+    if request.add_ignores:
+        mended += _add_ignores(request, targets, chosen)
+    result = _lint(request, targets, chosen, memory)
+    found = list(result.diagnostics)
+    if request.client is not None:
+        found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
+    told = _told(request, output.Report(tuple(found), result.files, chosen.rules, mended))
+    if reports is not None:
+        reports.put(targets, result.across, result.looked, told)
+    linting.tell(request, told)
+
+
+def _settings(request: Request, configuration: Config | None) -> Settings:
+    return settings(
+        configuration,
+        select=request.select,
+        extend_select=request.extend_select,
+        ignore=request.ignore,
+    )
+
+
+def _lint(
+    request: Request, targets: Targets, chosen: Settings, memory: Memory | None = None
+) -> running.Result:
+    jobs = request.jobs or _processors()
+    load = running.template_loader(request.templates)
+    return running.lint(targets, chosen, jobs=jobs, load=load, watch=_watch, memory=memory)
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _watch(items: Iterable[T], length: int) -> Iterator[T]:
+    return progress(items, length, "linting")
+
+
+def _told(request: Request, report: output.Report) -> Told:
+    """What a run prints, and its exit status."""
+    for_people = request.style in ("full", "concise")
+    # what a program reads keeps its form, whatever a project's configuration says
+    counted = request.statistics and for_people
+    text = output.statistics(report) if counted else output.render(request.style, report)
+    return Told(text, output.summary(report) if for_people else "", _status(request, report))
+
+
+def _status(request: Request, report: output.Report) -> int:
+    if request.exit_zero:
+        return 0
+    bad = {Severity.ERROR, Severity.WARNING} if request.strict else {Severity.ERROR}
+    return int(any(found.severity in bad for found in report.diagnostics))
+
+
+# Texts from stdin
+
+
+def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
+    """Lint the text on stdin.
+
+    Raises:
+        SubwrightError: what is wrong with the configuration.
+    """
+    chosen = _settings(request, configuration)
+    raw = sys.stdin.buffer.read()
+    agent = linter.unwritten(raw, request.stdin_filename or None, chosen)
+    path = Path(agent.source.path)
+    mended = linter.mend(agent, chosen) if request.fix or request.diff else agent.text
+    if request.diff:
+        if mended != agent.text:
+            from subwright.cli.writing import show_difference
+
+            show_difference(path, raw, mended.encode())
+        sys.exit(int(mended != agent.text and not request.exit_zero))
+    if request.fix:
+        # the text goes on to whoever asked for it, with the findings beside it
+        sys.stdout.buffer.write(mended.encode() if mended != agent.text else raw)
+        agent = Agent.of(agent.source.path, mended.encode(), agent.place)
+    rules = chosen.rules_for(path)
+    found = linter.settle(linter.check_agent(agent, rules), rules)
+    report = output.Report(tuple(found), (agent.source.path,), rules)
+    told = _told(request, report)
+    linting.print_told(request, told, err=request.fix)
+    sys.exit(told.status)
+
+
+# Changing files
+
+
+def _mend(targets: Targets, chosen: Settings, *, show: bool) -> int:
+    """Make all fixes, or only show them; how many files change."""
+    changed = 0
+    for path, root in targets.files.items():
+        raw = path.read_bytes()
+        agent = Agent.of(str(path), raw, linter.place(path, root, chosen))
+        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
+    for path in targets.templates:
+        raw = path.read_bytes()
+        agent = Agent.of(str(path), raw, linter.template_place(path))
+        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
+    return changed
+
+
+def _change(path: Path, raw: bytes, agent: Agent, text: str, *, show: bool) -> bool:
+    if text == agent.text:
+        return False
+    if show:
+        from subwright.cli.writing import show_difference
+
+        show_difference(path, raw, text.encode())
+    else:
+        from subwright import files
+
+        files.write(path, text.encode())
+    return True
+
+
+def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
+    """Write comments that allow what is found today; how many files change."""
+    result = _lint(request, targets, chosen)
+    by_path: dict[str, list[Diagnostic]] = {}
+    for diagnostic in result.diagnostics:
+        by_path.setdefault(diagnostic.source.path, []).append(diagnostic)
+    from subwright import ignores
+
+    changed = 0
+    neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
+    for name, found in by_path.items():
+        path = Path(name)
+        if path in neighbours:
+            continue
+        raw = path.read_bytes()
+        root = targets.files.get(path)
+        where = linter.place(path, root, chosen) if root else linter.template_place(path)
+        agent = Agent.of(name, raw, where)
+        changed += _change(path, raw, agent, ignores.added(agent, found), show=False)
+    return changed
+
+
+# The client
+
+
+def _ask(named: str, targets: Targets) -> Iterator[Diagnostic]:
+    """What the user's own Claude Code makes of each file.
+
+    Raises:
+        SubwrightError: there is no client, or it does not answer.
+    """
+    from subwright import client
+
+    binary = client.find(named)
+    if binary is None:
+        looks_like_target = Path(named).is_dir() or named.endswith(".md")
+        raise SubwrightError(
+            f"there is no Claude Code at `{named}`"
+            if os.sep in named or looks_like_target
+            else f"there is no program `{named}` on PATH",
+            help="write the paths before `--client`"
+            if looks_like_target
+            else "give the path of the program: `--client PATH`",
+        )
+    try:
+        title = f"Claude Code {client.version(binary)}"
+        for plugin in (False, True):
+            asked = [path for path, root in targets.files.items() if root.plugin is plugin]
+            for verdict in client.ask(binary, asked, plugin=plugin, tools=True) if asked else ():
+                source = Agent.of(str(verdict.path), verdict.path.read_bytes()).source
+                yield from _said(title, verdict, partial(Diagnostic, source, Span(0, 0)))
+    except client.ClientError as error:
+        raise SubwrightError(
+            str(error), help="without `--client` no Claude Code is asked"
+        ) from None
+
+
+def _said(
+    title: str, verdict: client.Verdict, tell: Callable[..., Diagnostic]
+) -> Iterator[Diagnostic]:
+    if verdict.loaded:
+        tools = ", ".join(verdict.tools or ()) or "no tools"
+        said = f"{title} loads it as `{verdict.name}` with {tools}"
+        yield tell(said, severity=Severity.INFO)
+    else:
+        silently = "" if verdict.messages else ", and says nothing"
+        yield tell(f"{title} does not load it{silently}", severity=Severity.ERROR)
+    for message in verdict.messages:
+        yield tell(f"{title} logs: {message}", severity=Severity.INFO)

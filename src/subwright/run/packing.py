@@ -1,0 +1,114 @@
+"""What was found in a file as plain data: small, and quick to send to another process and to save."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from subwright.cache import Entry
+from subwright.diagnostic import Diagnostic, Edit, Fix, Related, Severity, Source, Span
+from subwright.ignores import Ignore
+from subwright.linter import Checked
+from subwright.tree import Mention, Summary
+
+
+def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
+    """The entry of a file."""
+    return Entry(
+        digest,
+        facts,
+        own,
+        tuple(checked.looked.items()),
+        _pack_summary(checked.summary) if checked.summary else None,
+        tuple([_pack_diagnostic(found) for found in checked.found]),
+        tuple([_pack_ignore(ignore) for ignore in checked.ignores]),
+    )
+
+
+def unpack(entry: Entry, source: Source) -> Checked:
+    """What was found in a file, of which a silent entry does not need the text."""
+    return Checked(
+        source,
+        [_diagnostic(packed, source) for packed in entry.found],
+        tuple([_ignore(packed) for packed in entry.ignores]),
+    )
+
+
+def summary(entry: Entry, path: str) -> Summary | None:
+    """What the rules across files need of a file."""
+    if entry.summary is None:
+        return None
+    name, where, loads, cost, cost_span, mentions = entry.summary
+    return Summary(
+        path,
+        name,
+        Span(*where),
+        loads,
+        cost,
+        Span(*cost_span),
+        tuple([Mention(name, Span(*span)) for name, span in mentions]),
+    )
+
+
+def _pack_summary(summary: Summary) -> tuple[Any, ...]:
+    return (
+        summary.name,
+        tuple(summary.name_span),
+        summary.loads,
+        summary.cost,
+        tuple(summary.cost_span),
+        tuple([(mention.name, tuple(mention.span)) for mention in summary.mentions]),
+    )
+
+
+def _pack_diagnostic(found: Diagnostic) -> tuple[Any, ...]:
+    fix = found.fix
+    return (
+        tuple(found.span),
+        found.message,
+        found.help,
+        found.severity.value,
+        found.rule,
+        (fix.title, tuple([(tuple(span), text) for span, text in fix.edits])) if fix else None,
+        tuple([_pack_related(related, found.source) for related in found.related]),
+    )
+
+
+def _pack_related(related: Related, own: Source) -> tuple[Any, ...]:
+    source = related.source
+    other = None if source is own else (source.path, source.text)
+    return (other, tuple(related.span), related.message)
+
+
+def _diagnostic(packed: tuple[Any, ...], source: Source) -> Diagnostic:
+    span, message, advice, severity, rule, fix, related = packed
+    return Diagnostic(
+        source,
+        Span(*span),
+        message,
+        advice,
+        Severity(severity),
+        rule,
+        Fix(fix[0], tuple([Edit(Span(*span), text) for span, text in fix[1]])) if fix else None,
+        tuple(
+            [
+                Related(Source(*other) if other else source, Span(*span), message)
+                for other, span, message in related
+            ]
+        ),
+    )
+
+
+def _pack_ignore(ignore: Ignore) -> tuple[Any, ...]:
+    names = tuple([(name, tuple(span)) for name, span in ignore.names])
+    return (tuple(ignore.span), ignore.verb, names, ignore.lines, ignore.reason)
+
+
+def _ignore(packed: tuple[Any, ...]) -> Ignore:
+    span, verb, names, lines, reason = packed
+    return Ignore(
+        Span(*span),
+        verb,
+        tuple([(name, Span(*span)) for name, span in names]),
+        tuple(lines),
+        reason,
+    )

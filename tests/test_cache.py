@@ -1,0 +1,355 @@
+"""What is remembered of earlier runs: a run with it says, byte for byte, what a run without it says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from benchmarks import corpus
+from click.testing import CliRunner
+
+from subwright import cache, data, run
+from subwright.cache import Entry, Memory, Store
+from subwright.cli import linting, main
+from subwright.output import FORMATS
+from subwright.settings import Settings
+
+AGENTS = Path(".claude/agents")
+FILES = 14
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of some agents, and an empty cache."""
+    monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "project"
+    (folder / ".git").mkdir(parents=True)
+    corpus.write(folder, FILES)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[], list[Path]]:
+    """The files of the cache."""
+    return lambda: (
+        sorted((tmp_path / "cache/lint").glob("*.*s"))
+        + sorted((tmp_path / "cache/lint").glob("*.report"))
+    )
+
+
+def printed(*args: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, ["lint", *args])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, result.stdout, result.stderr
+
+
+def same(*args: str) -> tuple[int, str, str]:
+    """What runs with the cache print, once it knows the files and once more, which is what one without it prints."""
+    without = printed("--no-cache", *args)
+    assert printed(*args) == without
+    assert printed(*args) == without
+    return without
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that the rules have been run over."""
+    seen: list[str] = []
+    check = run.workers._check
+
+    def watched(work: run.workers.Work, settings: Settings) -> run.workers.Outcome:
+        seen.append(Path(work.path).name)
+        return check(work, settings)
+
+    monkeypatch.setattr(run.workers, "_check", watched)
+    return seen
+
+
+# What changes
+
+
+def test_nothing_changed(project: Path, looked_at: list[str]) -> None:
+    first = printed()
+    assert len(looked_at) == FILES
+    looked_at.clear()
+    assert printed() == first
+    assert looked_at == []
+
+
+def test_one_file_changed(project: Path, looked_at: list[str]) -> None:
+    printed()
+    first, second, *_ = sorted(AGENTS.iterdir())
+    text = first.read_text(encoding="utf-8")
+    looked_at.clear()
+    first.write_text(text.replace(f"name: {first.stem}", f"name: {second.stem}"), encoding="utf-8")
+    _, out, _ = printed("--output-format", "concise")
+    assert looked_at == [first.name]
+    # what is found across files is found in a file that did not change
+    assert f"{first}:2:7: error: " in out or f"{second}:2:7: error: " in out
+    assert "duplicate-name" in out
+    first.write_text(text, encoding="utf-8")
+    assert "duplicate-name" not in printed("--output-format", "concise")[1]
+    same()
+
+
+def test_what_a_finding_hangs_on_beside_the_file(project: Path) -> None:
+    first, second = sorted(AGENTS.iterdir())[:2]
+    with first.open("a", encoding="utf-8") as file:
+        file.write("\nSee the [style guide](notes/style.md).\n")
+    text = "---\nname: served\ndescription: Reviews code\ntools: Read, mcp__github__get_issue\n---\nReview.\n"
+    second.write_text(text, encoding="utf-8")
+    concise = ("--select", "broken-link,unconfigured-server,odd-name", "--output-format", "concise")
+    assert "broken-link" in same(*concise)[1]
+    # a file that is linked
+    (project / "notes").mkdir()
+    (project / "notes/style.md").write_text("x", encoding="utf-8")
+    assert "broken-link" not in same(*concise)[1]
+    (project / "notes/style.md").unlink()
+    assert "broken-link" in same(*concise)[1]
+    # the servers of the project
+    assert "unconfigured-server" not in same(*concise)[1]
+    Path(".mcp.json").write_text('{"mcpServers": {"other": {}}}', encoding="utf-8")
+    assert "unconfigured-server" in same(*concise)[1]
+    Path(".mcp.json").write_text('{"mcpServers": {"github": {}}}', encoding="utf-8")
+    assert "unconfigured-server" not in same(*concise)[1]
+    # the name of a file
+    second.rename(AGENTS / "served.md")
+    assert "served.md" not in same(*concise)[1]
+    # the configuration
+    Path("subwright.toml").write_text('[lint]\nignore = ["broken-link"]\n', encoding="utf-8")
+    assert "broken-link" not in same(*concise)[1]
+
+
+def test_options_have_results_of_their_own(project: Path) -> None:
+    for path in sorted(AGENTS.iterdir())[1:]:
+        path.write_text(f"---\nname: {path.stem}\ndescription: b\n---\nx\n", encoding="utf-8")
+    first = min(AGENTS.iterdir())
+    first.write_text("---\nname: a\ndescription: b\ncolor: Blue\n---\n \n", encoding="utf-8")
+    options = [(), ("--select", "ALL"), ("--strict",), ("--strict", "--exit-zero"), (str(first),)]
+    options += [("--output-format", style) for style in FORMATS if style != "full"]
+    options += [("--statistics",), ("--ignore", "unknown-color"), ("--select", "tree")]
+    told = {args: same(*args) for args in options}
+    # with nothing in common but what is right: without a warning both ignore and select find nothing, and
+    # an exit status that is 0 anyway stays what it is
+    assert len({*told.values()}) >= len(options) - 2
+    assert told["--strict",][0] == 1
+    assert told["--strict", "--exit-zero"][0] == 0
+    assert told[str(first),][2] == "found 2 warnings in 1 file; `--fix` mends 1\n"
+
+
+def test_a_neighbour_is_no_file_that_was_linted(project: Path) -> None:
+    first, second = sorted(AGENTS.iterdir())[:2]
+    first.write_text("---\nname: a\ndescription: b\ncolor: Blue\n---\nx\n", encoding="utf-8")
+    assert "unknown-color" not in printed(str(second))[1]
+    assert "unknown-color" in printed(str(first))[1]
+    assert "unknown-color" not in printed(str(second))[1]
+    same()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_with_any_changes_a_run_says_what_it_says_without_the_cache(
+    project: Path, kept: Callable[[], list[Path]], seed: int
+) -> None:
+    draw = random.Random(seed)
+    texts = [f"---\n{head}---\n{body}" for _, head, body in corpus.texts(40)]
+    options = [(), ("--select", "ALL"), ("--ignore", "tree"), ("--output-format", "json")]
+
+    def some() -> Path:
+        return draw.choice(sorted(AGENTS.rglob("*.md")))
+
+    def edit() -> None:
+        path = some()
+        raw = bytearray(path.read_bytes())
+        at = draw.randrange(len(raw))
+        raw[at : at + draw.randrange(4)] = draw.choice(
+            [b"", b"\n", b"`", b"<", b"#", b"\xff", b": "]
+        )
+        path.write_bytes(bytes(raw))
+
+    def replace() -> None:
+        some().write_text(draw.choice(texts), encoding="utf-8")
+
+    def add() -> None:
+        folder = draw.choice([AGENTS, AGENTS / "deeper", AGENTS / "docs"])
+        folder.mkdir(exist_ok=True)
+        path = folder / f"new-{draw.randrange(100)}.md"
+        path.write_text(draw.choice(texts), encoding="utf-8")
+
+    def comment() -> None:
+        path = some()
+        text = path.read_text(encoding="utf-8", errors="replace")
+        names = draw.choice(["duplicate-name", "long-description", "nothing", "broken-link"])
+        path.write_text(text.replace("\n", f"\n# subwright: allow {names}\n", 1), encoding="utf-8")
+
+    def take_away() -> None:
+        if len(list(AGENTS.rglob("*.md"))) > 11:
+            some().unlink()
+
+    def rename() -> None:
+        some().rename(AGENTS / f"renamed-{draw.randrange(100)}.md")
+
+    def touch() -> None:
+        # neither a clock that goes back nor one that stands still hides a change
+        path = some()
+        edit()
+        os.utime(path, (0, 0))
+
+    def spoil() -> None:
+        path = draw.choice(kept())
+        raw = path.read_bytes()
+        path.write_bytes(draw.choice([b"", raw[:-1], raw[: len(raw) // 2], raw[:-9] + b"x" * 9]))
+
+    steps = [edit, edit, replace, replace, add, comment, take_away, rename, touch, spoil]
+    same()
+    for _ in range(12):
+        draw.choice(steps)()
+        same(*draw.choice(options))
+
+
+# What can go wrong
+
+
+def test_no_cache(project: Path, tmp_path: Path) -> None:
+    printed("--no-cache")
+    Path("subwright.toml").write_text("[lint]\ncache = false\n", encoding="utf-8")
+    printed()
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    "args", [("--fix",), ("--diff",), ("--add-ignores",), (str(AGENTS / "x.md"),), ("-",)]
+)
+def test_runs_that_are_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    AGENTS.mkdir(parents=True)
+    count = 1 if args[0].endswith(".md") else linting.REMEMBERED
+    for number in range(count):
+        name = "x" if count == 1 else f"x{number}"
+        text = f"---\nname: {name}\ndescription: Reviews code\n---\nReview.\n"
+        (AGENTS / f"{name}.md").write_text(text, encoding="utf-8")
+    printed(*args)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_git_ignores_the_folder(project: Path, tmp_path: Path) -> None:
+    printed()
+    assert (tmp_path / "cache/lint/.gitignore").read_text(encoding="utf-8") == "*\n"
+    assert (tmp_path / "cache/lint/CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d2")
+
+
+def test_a_cache_that_cannot_be_written(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a file where the folder should be
+    (tmp_path / "cache").write_text("x", encoding="utf-8")
+    same()
+    (tmp_path / "cache").unlink()
+
+    # a disk that is full
+    def full(path: Path, content: bytes) -> int:
+        path.open("wb").close()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    same()
+    assert {path.name for path in (tmp_path / "cache/lint").iterdir()} == {*cache._IGNORED}
+
+
+def test_a_user_without_a_home(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "cache_folder", lambda name: None)
+    same()
+
+
+def test_old_files_are_taken_away(project: Path, kept: Callable[[], list[Path]]) -> None:
+    for number in range(cache.MOST_FILES + 5):
+        Store("files", str(number)).save(number)
+    assert len(kept()) == cache.MOST_FILES
+    assert Store("files", str(number)).load() == number
+    assert Store("files", "0").load() is None
+
+
+def test_a_file_under_another_key_is_not_trusted(project: Path) -> None:
+    one, other = Store("files", "one"), Store("files", "other")
+    one.save({"a": (1, b"2")})
+    assert one._path is not None
+    assert other._path is not None
+    one._path.rename(other._path)
+    assert one.load() is None
+    assert other.load() is None
+
+
+def test_files_that_are_gone_are_forgotten(project: Path) -> None:
+    first, second, third = sorted(map(str, AGENTS.iterdir()))[:3]
+    entry = Entry(cache.digest(Path(first).read_bytes()), "", True, (), None, (), ())
+    for paths in ((first, second), (third,)):
+        memory = Memory("test")
+        assert memory.get(first, "", True) == (entry if paths == (third,) else None)
+        for path in paths:
+            memory.put(path, entry)
+        Path(second).unlink(missing_ok=True)
+        memory.save()
+    assert {*Store("files", "test").load()} == {first, third}
+
+
+def test_runs_at_the_same_time(project: Path) -> None:
+    command = [sys.executable, "-m", "subwright", "lint", "--output-format", "json"]
+    expected = printed("--output-format", "json", "--no-cache")[1].encode()
+    for _ in range(3):
+        runs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+        assert {each.communicate()[0] for each in runs} == {expected}
+    same()
+
+
+# Processes
+
+
+@pytest.mark.parametrize("jobs", ["1", "2", "3"])
+def test_processes_find_the_same(project: Path, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
+    expected = printed("--no-cache", "--select", "ALL", "--jobs", "1", "--output-format", "json")
+    monkeypatch.setattr(run.workers, "PAYS", 2)
+    monkeypatch.setattr(run.workers, "CHUNK", 3)
+    found = printed("--no-cache", "--select", "ALL", "--jobs", jobs, "--output-format", "json")
+    assert found == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes where Linux shows them")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_run_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
+) -> None:
+    corpus.write(tmp_path, 1500)
+    command = [sys.executable, "-m", "subwright", "lint", "--no-cache", "--jobs", "2"]
+    run_ = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    children = Path(f"/proc/{run_.pid}/task/{run_.pid}/children")
+    workers: list[str] = []
+    while run_.poll() is None and len(workers) < 2:
+        time.sleep(0.005)
+        workers = children.read_text().split()
+    assert len(workers) == 2
+    run_.send_signal(sent)
+    assert run_.wait() == -sent
+    end = time.monotonic() + 20
+    while left := [
+        pid for pid in workers if Path(f"/proc/{pid}").exists() and "Z" not in state(pid)
+    ]:
+        assert time.monotonic() < end, f"still there: {left}"
+        time.sleep(0.01)
+
+
+def state(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
