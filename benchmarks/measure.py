@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,9 +93,13 @@ def taken(command: Command) -> Taken:
 
 
 def _used() -> float:
-    """Seconds of processors that all ended children have used."""
-    times = os.times()
-    return times.children_user + times.children_system
+    """Seconds of processors that all ended children have used, to the microsecond: `os.times` counts hundredths."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def printed(command: Command) -> str:
@@ -129,7 +134,7 @@ def _ratio(pairs: Sequence[tuple[Taken, Taken]]) -> Ratio:
         median(own.clock for own, _ in pairs),
         median(other.clock for _, other in pairs),
         median(own.clock / other.clock for own, other in pairs),
-        median(own.processors / max(other.processors, 0.01) for own, other in pairs),
+        median(own.processors / (other.processors or 1.0) for own, other in pairs),
     )
 
 

@@ -13,7 +13,7 @@ from statistics import median
 import pytest
 from benchmarks import corpus, rows
 from benchmarks.__main__ import report
-from benchmarks.measure import BenchmarkError, Command, compare, peak_memory
+from benchmarks.measure import BenchmarkError, Command, compare, peak_memory, taken
 from benchmarks.peers import Peer, unseen
 from benchmarks.rows import ROWS, Bench, Row
 from support import ROOT
@@ -178,3 +178,10 @@ def test_the_table_says_what_is_met(bench: Bench) -> None:
     found = [Row("a", "b", target="c", met=met) for met in (True, False, None)]
     ends = [line.split("|")[-2].strip() for line in report(found, bench).splitlines()[-3:]]
     assert ends == ["met", "not met", ""]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")
+def test_processor_time_is_finer_than_a_hundredth(tmp_path: Path) -> None:
+    took = [taken(Command((sys.executable, "-c", "pass"), tmp_path)).processors for _ in range(3)]
+    assert all(0 < each < 5 for each in took)
+    assert any(abs(each * 100 - round(each * 100)) > 1e-6 for each in took)
