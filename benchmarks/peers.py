@@ -99,10 +99,10 @@ def policy(folder: Path) -> None:
     (folder.parent / "policy.toml").write_text(text, encoding="utf-8")
 
 
-def unseen(peer: Peer, folder: Path) -> set[str]:
-    """The files of a witness corpus that a linter does not name in its report."""
+def unseen(report: Command, folder: Path) -> set[str]:
+    """The files of a witness corpus that a linter does not name when it prints all findings."""
     names = {path.name for path in (folder / ".claude/agents").iterdir()}
-    return names - _named(printed(peer.command(folder, *peer.report)))
+    return names - _named(printed(report))
 
 
 def _named(report: str) -> set[str]:

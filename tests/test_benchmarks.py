@@ -146,9 +146,8 @@ def test_what_is_missing_is_said(bench: Bench) -> None:
 
 def test_a_linter_that_leaves_files_out_is_found(bench: Bench) -> None:
     folder = bench.folder(12, witness=True)
-    program = str(PROGRAMS / "subwright")
-    some = Peer("some", (program, "lint", str(min((folder / ".claude/agents").iterdir()))))
-    assert not unseen(Peer("all", (program, "lint")), folder)
+    assert not unseen(bench.ours(folder, "lint"), folder)
+    some = bench.ours(folder, "lint", min((folder / ".claude/agents").iterdir()))
     assert len(unseen(some, folder)) == 11
 
 
