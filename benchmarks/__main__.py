@@ -3,110 +3,60 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import sys
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import corpus, peers, rows
+from benchmarks import corpus, peers, report, rows
 from benchmarks.measure import BenchmarkError
-from benchmarks.rows import Bench, Row
+from benchmarks.rows import Bench
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
 CORES = 2
+QUICK = (100, 1000)  # files between which the quick form looks at growth
 
 
 def main() -> int:
     """Run it all; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--files", type=int, default=corpus.FILES, help="of the corpus")
-    parser.add_argument("--rounds", type=int, default=15, help="of a quick command")
-    parser.add_argument("--write", action="store_true", help=f"the table to {RESULTS.name} too")
+    parser.add_argument("--files", type=int, metavar="N", help="of the corpus")
+    parser.add_argument("--rounds", type=int, metavar="N", help="of a command that takes no second")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--quick", action="store_true", help="for a look: few files and rounds, no other linters"
+    )
+    form.add_argument(
+        "--write", action="store_true", help="write RESULTS.md, and what the README shows of it"
+    )
     given = parser.parse_args()
     _pin()
+    measured = report.conditions()
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             _say("installing")
-            programs = peers.environment(folder / "ours", str(corpus.ROOT))
-            others = peers.peers(folder)
-            (folder / "work").mkdir()
-            bench = Bench(programs, folder / "work", given.files, given.rounds, others)
+            bench = Bench(
+                peers.environment(folder / "ours", str(corpus.ROOT)),
+                folder / "work",
+                given.files or (300 if given.quick else corpus.FILES),
+                given.rounds or (9 if given.quick else 15),
+                {} if given.quick else peers.peers(folder),
+                QUICK if given.quick else rows.GROWTH,
+            )
+            bench.work.mkdir()
             _say("measuring")
             found = []
             for row in rows.measured(bench):
                 _say(f"{row.what} / {row.against}: {row.ours} {row.theirs} {row.ratio}")
                 found.append(row)
+            text = report.results(found, bench, measured)
     except BenchmarkError as error:
         _say(f"error: {error}")
         return 1
-    text = report(found, bench)
     print(text, end="")
     if given.write:
-        RESULTS.write_text(text, encoding="utf-8")
+        report.write(text)
     return 0
-
-
-def report(found: Iterable[Row], bench: Bench) -> str:
-    """The table, with when and where it was measured."""
-    measured = (
-        "Measured side by side in one session by `python -m benchmarks --write`, on"
-        f" {datetime.date.today():%Y-%m-%d}: {_machine()}. Times are medians of whole processes, ratios medians of the"
-        " ratios of runs that took turns."
-    )
-    about = (
-        f"The corpus: {bench.files:,} distinct agent files, 20 MB by 3,000 files, half of them below 7 kB, one in a"
-        " hundred above 50 kB, one in twenty with a defect (`benchmarks/corpus.py` makes it). Each linter named every"
-        " file of a copy in which every file has a defect."
-    )
-    lines = [
-        "# Speed",
-        "",
-        measured,
-        "",
-        about,
-        "",
-        "| what | ours | against | theirs | ratio | of processor time | target | |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in found:
-        met = {None: "", True: "met", False: "not met"}[row.met]
-        cells = (
-            row.what,
-            row.ours,
-            row.against,
-            row.theirs,
-            row.ratio,
-            row.processors,
-            row.target,
-            met,
-        )
-        lines.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
-    return "\n".join(lines) + "\n"
-
-
-def _machine() -> str:
-    return (
-        f"{_cores()} cores of {_model()}, Python {platform.python_version()}, {platform.system()}"
-    )
-
-
-def _model() -> str:
-    try:
-        rows = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        rows = []
-    named = [row.partition(":")[2].strip() for row in rows if row.startswith("model name")]
-    return named[0] if named else platform.machine()
-
-
-def _cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _pin() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from benchmarks import corpus, peers
 from benchmarks.measure import (
@@ -31,21 +31,44 @@ MANY = 1000  # files that take about a second
 ONE = 7000  # bytes of the file that is linted alone
 NO_CACHE = "no cache yet"
 SLOW = "agnix"
-TARGETS = {"agnix-off": 4.0, SLOW: 1 / 50}  # of the others the least: to be ahead
+# what rows are measured beside that the README leaves out
+COMPOSE = "reading the files and a libyaml `compose` of their frontmatter"
+WARM = "the warm run"
+
+
+class Target(NamedTuple):
+    """What a ratio has to be at most, and what it would be at best."""
+
+    most: float
+    stretch: float | None = None
+
+    def __str__(self) -> str:
+        least = f", stretch {_share(self.stretch)}" if self.stretch else ""
+        return f"at most {_share(self.most)}{least}"
+
+    def verdict(self, ratio: float) -> str:
+        """Which of them a ratio meets."""
+        if self.stretch and ratio <= self.stretch:
+            return "stretch met"
+        return _verdict(ratio <= self.most)
+
+
+TARGETS = {"agnix-off": Target(4, 2), SLOW: Target(1 / 50)}
+AHEAD = Target(1)  # of the other linters
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; `met` is None where there is nothing to meet."""
+    """One line of the table, with its cells in their order."""
 
     what: str
-    against: str
     ours: str = ""
+    against: str = ""
     theirs: str = ""
     ratio: str = ""
     processors: str = ""
     target: str = ""
-    met: bool | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,23 +161,20 @@ def beside_others(bench: Bench) -> Iterator[Row]:
     folder, witness = bench.folder(bench.files), bench.folder(bench.files, witness=True)
     _saw_all("subwright", bench.ours(witness, "lint", "--output-format", "json"), witness)
     limit = bench.python("-I", LIMITS, "compose", folder / ".claude/agents")
-    title = "reading the files and a libyaml `compose` of their frontmatter"
-    others: list[tuple[str, Command, float]] = [(title, limit, 6)]
-    missing = []
+    others: list[tuple[str, Command, Target]] = [(COMPOSE, limit, Target(6, 3))]
+    what, missing = _cold(bench), []
     for key, peer in bench.others.items():
-        target = TARGETS.get(key, 1.0)
+        target = TARGETS.get(key, AHEAD)
         if peer.missing:
-            missing.append(Row("the same", peer.title, ratio=peer.missing, target=_most(target)))
+            missing.append(Row(what, against=peer.title, ratio=peer.missing, target=str(target)))
         elif key != SLOW:
             for each in (folder, witness) if key == "agentlint" else ():
                 peers.policy(each)
             _saw_all(peer.title, peer.command(witness, *peer.report), witness)
             others.append((peer.title, peer.command(folder), target))
     found = compare(bench.all_rules(folder), [command for _, command, _ in others], bench.few)
-    what = f"`lint` of {bench.files:,} files, cold, all rules"
     for (title, _, target), ratio in zip(others, found, strict=True):
         yield _row(what, title, ratio, target)
-        what = "the same"
     yield from missing
 
 
@@ -168,7 +188,11 @@ def beside_agnix(bench: Bench) -> Iterator[Row]:
     [found] = compare(bench.all_rules(folder), [command], 1, warm_up=False)
     if f'"files_checked": {bench.files},' not in report.read_text(encoding="utf-8"):
         raise BenchmarkError(f"{peer.title} did not lint all {bench.files:,} files")
-    yield _row("the same", peer.title, found, TARGETS[SLOW])
+    yield _row(_cold(bench), peer.title, found, TARGETS[SLOW])
+
+
+def _cold(bench: Bench) -> str:
+    return f"`lint` of {bench.files:,} files, cold, all rules"
 
 
 def _saw_all(title: str, report: Command, witness: Path) -> None:
@@ -179,11 +203,12 @@ def _saw_all(title: str, report: Command, witness: Path) -> None:
 
 def warm(bench: Bench) -> Iterator[Row]:
     """Runs with what an earlier one remembered."""
-    what, against = "the same, warm", "`python -I -c pass` plus reading and hashing the files"
-    again, warm = "the same after one file changed", "the warm run"
+    what = f"`lint` of {bench.files:,} files, warm, all rules"
+    against = "`python -I -c pass` plus reading and hashing the files"
+    again = f"`lint` of {bench.files:,} files after one changed, all rules"
     if not bench.has_cache():
-        yield Row(what, against, ratio=NO_CACHE, target=_most(2))
-        yield Row(again, warm, ratio=NO_CACHE, target=_most(1.5))
+        yield Row(what, against=against, ratio=NO_CACHE, target=str(Target(2)))
+        yield Row(again, against=WARM, ratio=NO_CACHE, target=str(Target(1.5, 1.2)))
         return
     folder = bench.folder(bench.files)
     args = ("lint", "--select", "ALL")
@@ -191,7 +216,7 @@ def warm(bench: Bench) -> Iterator[Row]:
     _same(run, without)
     limit = bench.python("-I", LIMITS, "hash", folder / ".claude/agents")
     [found] = compare(run, [limit], bench.few)
-    yield _row(what, against, found, 2)
+    yield _row(what, against, found, Target(2))
     other, own = islice(_named(folder), 2)
     text = own.read_text(encoding="utf-8")
     times = 0
@@ -208,7 +233,7 @@ def warm(bench: Bench) -> Iterator[Row]:
         raise BenchmarkError("the rules across files do not see what changed")
     own.write_text(text, encoding="utf-8")
     _same(run, without)
-    yield _row(again, warm, found, 1.5)
+    yield _row(again, WARM, found, Target(1.5, 1.2))
 
 
 def _named(folder: Path) -> Iterator[Path]:
@@ -234,13 +259,14 @@ def one_file(bench: Bench) -> Iterator[Row]:
     own = bench.cold(bench.one(), "lint", ".claude/agents/api-reviewer.md")
     limit = bench.python("-c", "import click, yaml")
     [found] = compare(own, [limit], bench.rounds)
-    yield _row("`lint` of one 7 kB file, cold", '`python -c "import click, yaml"`', found, 1.5)
+    against = '`python -c "import click, yaml"`'
+    yield _row("`lint` of one 7 kB file, cold", against, found, Target(1.5, 1.2))
 
 
 def help_text(bench: Bench) -> Iterator[Row]:
     """The start without any work."""
     [found] = compare(bench.ours(bench.work, "--help"), [_click(bench)], bench.rounds)
-    yield _row("`subwright --help`", '`python -c "import click"`', found, 1.3)
+    yield _row("`subwright --help`", '`python -c "import click"`', found, Target(1.3))
 
 
 def completion(bench: Bench) -> Iterator[Row]:
@@ -256,7 +282,8 @@ def completion(bench: Bench) -> Iterator[Row]:
         if len(printed(own).split()) < 3:
             raise BenchmarkError(f"`{words}` is not completed")
         [found] = compare(own, [_click(bench)], bench.rounds)
-        yield _row(f"completion of `{words}`", '`python -c "import click"`', found, 1.6)
+        against = '`python -c "import click"`'
+        yield _row(f"completion of `{words}`", against, found, Target(1.6, 1.4))
 
 
 def _click(bench: Bench) -> Command:
@@ -269,7 +296,7 @@ def render(bench: Bench) -> Iterator[Row]:
     limit = bench.python("-c", "import click, jinja2, yaml")
     against = '`python -c "import click, jinja2, yaml"`'
     [found] = compare(one, [limit], bench.rounds)
-    yield _row("`render` of one variant", against, found, 1.8)
+    yield _row("`render` of one variant", against, found, Target(1.8, 1.4))
     folder = bench.work / "rendered"
 
     def forget() -> None:
@@ -278,7 +305,7 @@ def render(bench: Bench) -> Iterator[Row]:
     matrix = bench.ours(bench.work, "render", "--all", "-o", folder)
     [found] = compare(replace(matrix, prepare=forget), [one], bench.few)
     variants = len(list(folder.glob("*/*.md")))
-    yield _row(f"`render --all`, {variants} variants", "one variant", found, 6)
+    yield _row(f"`render --all`, {variants} variants", "one variant", found, Target(6))
 
 
 # Memory and growth
@@ -291,10 +318,10 @@ def memory(bench: Bench) -> Iterator[Row]:
     held = [most for _ in range(bench.few) if (most := peak_memory(command)) is not None]
     what = f"memory for {bench.files:,} files, the sum of PSS over all processes"
     if not held:
-        yield Row(what, "", ratio="this system does not tell", target="at most 120 MiB")
+        yield Row(what, ratio="this system does not tell", target="at most 120 MiB")
     else:
         mib = max(held) / MIB
-        yield Row(what, "", f"{mib:.0f} MiB", target="at most 120 MiB", met=mib <= 120)
+        yield Row(what, f"{mib:.0f} MiB", target="at most 120 MiB", verdict=_verdict(mib <= 120))
 
 
 def growth(bench: Bench) -> Iterator[Row]:
@@ -310,12 +337,11 @@ def growth(bench: Bench) -> Iterator[Row]:
     processors = _each(runs, lambda took: took.processors)
     yield Row(
         f"growth from {min(clock):,} to {max(clock):,} files in one process, time per file without the start",
-        "",
         ", ".join(f"{files:,}: {seconds * 1000:.2f} ms" for files, seconds in clock.items()),
         ratio=f"spread of {_spread(clock.values()):.0%}",
         processors=f"spread of {_spread(processors.values()):.0%}",
         target="within 20%",
-        met=_spread(clock.values()) <= 0.2,
+        verdict=_verdict(_spread(clock.values()) <= 0.2),
     )
 
 
@@ -345,25 +371,29 @@ ROWS: tuple[Measure, ...] = (
 )
 
 
-def _row(what: str, against: str, found: Ratio, target: float) -> Row:
+def _row(what: str, against: str, found: Ratio, target: Target) -> Row:
     return Row(
         what,
-        against,
         _time(found.ours),
+        against,
         _time(found.theirs),
         _times(found.clock),
         _times(found.processors) if found.processors else "",
-        _most(target),
-        found.clock <= target,
+        str(target),
+        target.verdict(found.clock),
     )
 
 
-def _most(target: float) -> str:
-    return f"at most {_times(target)}"
+def _verdict(met: bool) -> str:
+    return "met" if met else "not met"
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:.2f}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
+    return f"{ratio:.2f}" if ratio >= 0.1 else _share(ratio)
+
+
+def _share(ratio: float) -> str:
+    return f"{ratio:g}" if ratio >= 0.1 else f"1/{1 / ratio:.0f}"
 
 
 def _time(seconds: float) -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
 import pytest
-from benchmarks import corpus, rows
-from benchmarks.__main__ import report
+from benchmarks import corpus, report, rows
 from benchmarks.measure import BenchmarkError, Command, compare, peak_memory, taken
 from benchmarks.peers import Peer, unseen
-from benchmarks.rows import ROWS, Bench, Row
+from benchmarks.rows import ROWS, Bench, Row, Target
 from support import ROOT
 
+from subwright import __version__
 from subwright.agent import Agent
 from subwright.linter import check_agent, settle
 from subwright.rules import every
@@ -117,7 +118,8 @@ def counting(files: int) -> Peer:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(tmp_path / "cache-of-others"))
     others = {
         "agnix-off": Peer("one that is not there", missing="it cannot be installed here"),
         "agnix": counting(12),
@@ -130,7 +132,7 @@ def bench(tmp_path: Path) -> Bench:
 def test_each_row_measures(row: rows.Measure, bench: Bench) -> None:
     found = list(row(bench))
     assert found
-    table = report(found, bench)
+    table = report.results(found, bench, report.conditions())
     for each in found:
         assert f"| {each.what} |" in table
         assert each.target
@@ -140,8 +142,8 @@ def test_each_row_measures(row: rows.Measure, bench: Bench) -> None:
 def test_what_is_missing_is_said(bench: Bench) -> None:
     found = {row.against: row for row in rows.beside_others(bench)}
     assert found["one that is not there"].ratio == "it cannot be installed here"
-    assert found["one that is not there"].met is None
-    assert found["one that is"].met is not None
+    assert found["one that is not there"].verdict == ""
+    assert found["one that is"].verdict != ""
 
 
 def test_a_linter_that_leaves_files_out_is_found(bench: Bench) -> None:
@@ -173,14 +175,90 @@ def test_memory_is_that_of_all_processes(tmp_path: Path) -> None:
     assert held is None or held > 50_000_000
 
 
-def test_the_table_says_what_is_met(bench: Bench) -> None:
-    found = [Row("a", "b", target="c", met=met) for met in (True, False, None)]
-    ends = [line.split("|")[-2].strip() for line in report(found, bench).splitlines()[-3:]]
-    assert ends == ["met", "not met", ""]
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="the system does not tell")
 def test_processor_time_is_finer_than_a_hundredth(tmp_path: Path) -> None:
     took = [taken(Command((sys.executable, "-c", "pass"), tmp_path)).processors for _ in range(3)]
     assert all(0 < each < 5 for each in took)
     assert any(abs(each * 100 - round(each * 100)) > 1e-6 for each in took)
+
+
+def test_a_target_says_what_is_met() -> None:
+    both, one = Target(6, 3), Target(1 / 50)
+    assert (str(both), str(one)) == ("at most 6, stretch 3", "at most 1/50")
+    assert [both.verdict(ratio) for ratio in (3, 6, 6.1)] == ["stretch met", "met", "not met"]
+    assert [one.verdict(ratio) for ratio in (0.02, 0.03)] == ["met", "not met"]
+
+
+# The report
+
+TIMES = {"ours": "2.10 s", "theirs": "1.40 s", "ratio": "1.50", "processors": "1.40"}
+FOUND = [
+    Row("`lint` of 3,000 files, cold", against=rows.COMPOSE, **TIMES, verdict="stretch met"),
+    Row("`lint` of 3,000 files, cold", against="agnix 1", **TIMES, verdict="not met"),
+    Row("`lint` of 3,000 files, cold", against="cclint 1", ratio="it cannot be installed here"),
+    Row("`lint` of 3,000 files, warm", against="reading", **TIMES, verdict="met"),
+    Row("`lint` of 3,000 files after one changed", against=rows.WARM, **TIMES),
+    Row("`subwright --help`", against="`import click`", **TIMES),
+]
+
+
+@pytest.fixture
+def results(bench: Bench) -> str:
+    return report.results(FOUND, bench, report.conditions())
+
+
+def test_results_say_where_they_were_measured(results: str) -> None:
+    facts = re.findall(r"^\| ([\w ]+) \| .+ \|$", results.partition("| what")[0], re.MULTILINE)
+    load = [] if sys.platform == "win32" else ["load average at the start"]
+    assert facts == ["date", "machine", "processor", "Python", *load, "linters", "runs"]
+    assert f"| subwright {__version__}, one that counts, one that is |" in results
+
+
+def test_the_table_says_what_is_met(results: str) -> None:
+    ends = [line.split("|")[-2].strip() for line in results.splitlines()[-6:]]
+    assert ends == ["stretch met", "not met", "", "met", "", ""]
+
+
+def test_the_readme_shows_what_a_user_wants_to_know(results: str) -> None:
+    lines = report.summary(results).strip().splitlines()
+    assert lines[-3:] == [
+        "|---|---|---|---|---|",
+        "| `lint` of 3,000 files, cold | 2.10 s | agnix 1 | 1.40 s | 1.50 |",
+        "| `lint` of 3,000 files, warm | 2.10 s | reading | 1.40 s | 1.50 |",
+    ]
+    assert re.search(r"\b20\d\d-\d\d-\d\d\b", lines[0])
+
+
+def test_what_was_measured_is_written_to_both(
+    results: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RESULTS", "README"):
+        monkeypatch.setattr(report, name, tmp_path / f"{name}.md")
+    report.README.write_text(f"# Us\n{report.START}old\n{report.END}The rest.\n", encoding="utf-8")
+    report.write(results)
+    assert report.RESULTS.read_text(encoding="utf-8") == results
+    readme = report.README.read_text(encoding="utf-8")
+    assert readme.startswith(f"# Us\n{report.START}\nWhat runs")
+    assert readme.endswith(f"\n{report.END}The rest.\n")
+    assert report.with_summary(readme, results) == readme
+    # it does not hold for other results, nor for another README
+    assert report.with_summary(readme, results.replace("2.10 s", "2.20 s")) != readme
+    changed = readme.replace("1.50", "0.50")
+    assert report.with_summary(changed, results) != changed
+
+
+def test_the_readme_says_what_the_results_say(snapshot: Callable[[Path, str], None]) -> None:
+    readme = report.README.read_text(encoding="utf-8")
+    if report.RESULTS.exists():
+        results = report.RESULTS.read_text(encoding="utf-8")
+        snapshot(report.README, report.with_summary(readme, results))
+        assert report.summary(results).count("\n| `lint` ") <= 6
+    else:
+        assert report.START + report.END in readme
+
+
+def test_a_quick_look_is_not_written() -> None:
+    args = [sys.executable, "-m", "benchmarks", "--quick", "--write"]
+    done = subprocess.run(args, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "not allowed with" in done.stderr

@@ -125,6 +125,7 @@ def test_documents_name_only_options_that_there_are(name: str) -> None:
     commands = ("", "render", "lint", "explain", "list", "prove", "servers")
     own = "render --templates examples/own-template/templates"
     help_text = "".join(run(f"subwright {name} --help", ROOT).stdout for name in (*commands, own))
+    help_text += run("python -m benchmarks --help", ROOT).stdout
     for option in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)):
         if option not in ("--check", "--update-snapshots", "--subwright"):
             assert option in help_text, option
