@@ -29,7 +29,6 @@ MIB = 1 << 20
 GROWTH = (100, 1000, 3000, 10_000, 30_000)
 MANY = 1000  # files that take about a second
 ONE = 7000  # bytes of the file that is linted alone
-NO_CACHE = "no cache yet"
 SLOW = "agnix"
 # what rows are measured beside that the README leaves out
 COMPOSE = "reading the files and a libyaml `compose` of their frontmatter"
@@ -135,10 +134,6 @@ class Bench:
         """A run of all rules over a folder that finds no cache."""
         return self.cold(folder, "lint", "--select", "ALL")
 
-    def has_cache(self) -> bool:
-        """Whether this version of subwright has a cache."""
-        return "--no-cache" in printed(self.ours(self.work, "lint", "--help"))
-
 
 def measured(bench: Bench) -> Iterator[Row]:
     """All rows, one after the other.
@@ -206,10 +201,6 @@ def warm(bench: Bench) -> Iterator[Row]:
     what = f"`lint` of {bench.files:,} files, warm, all rules"
     against = "`python -I -c pass` plus reading and hashing the files"
     again = f"`lint` of {bench.files:,} files after one changed, all rules"
-    if not bench.has_cache():
-        yield Row(what, against=against, ratio=NO_CACHE, target=str(Target(2)))
-        yield Row(again, against=WARM, ratio=NO_CACHE, target=str(Target(1.5, 1.2)))
-        return
     folder = bench.folder(bench.files)
     args = ("lint", "--select", "ALL")
     run, without = bench.ours(folder, *args), bench.ours(folder, *args, "--no-cache")
