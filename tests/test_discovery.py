@@ -34,7 +34,7 @@ def shown(targets: Targets) -> dict[str, list[str]]:
     """The files to report on by the folder of their root."""
     found: dict[str, list[str]] = {root.folder.as_posix(): [] for root in targets.roots}
     for path, root in targets.files.items():
-        found[root.folder.as_posix()].append(path.as_posix())
+        found[root.folder.as_posix()].append(Path(path).as_posix())
     return found
 
 
@@ -65,11 +65,13 @@ def test_walk_is_the_clients(make: Make) -> None:
     Path(root, "broken.md").symlink_to("nowhere.md")
     names = [".git/h", ".hidden/c", "a", "b", "e", "f", "j", "linked/i", "node_modules/d"]
     targets = find([Path()])
-    assert [path.relative_to(root).with_suffix("").as_posix() for path in targets.files] == names
+    assert [
+        Path(path).relative_to(root).with_suffix("").as_posix() for path in targets.files
+    ] == names
     assert shown(targets).keys() == {root}
     for same in (Path(".claude"), Path(root)):
         assert find([same]).files.keys() == targets.files.keys()
-    assert find([Path(root, ".hidden")]).files.keys() == {Path(root, ".hidden/c.md")}
+    assert find([Path(root, ".hidden")]).files.keys() == {str(Path(root, ".hidden/c.md"))}
     assert find([Path(root, ".hidden")]).roots == targets.roots
 
 
@@ -97,8 +99,8 @@ def test_walk_is_the_clients(make: Make) -> None:
 def test_documentation(make: Make, name: str, text: str, there: bool) -> None:
     path = f".claude/agents/{name}"
     make({path: text, ".claude/agents/other.md": AGENT})
-    assert (Path(path) in find([Path()]).files) == there
-    assert (Path(path) in find([Path(path)]).files) == there
+    assert (str(Path(path)) in find([Path()]).files) == there
+    assert (str(Path(path)) in find([Path(path)]).files) == there
 
 
 def test_roots(make: Make) -> None:
@@ -151,7 +153,7 @@ def test_marketplace(make: Make) -> None:
             "b/agents/README.md": "",
         }
     )
-    assert [[p.as_posix() for p in root.files] for root in find([Path()]).roots] == [
+    assert [[Path(p).as_posix() for p in root.files] for root in find([Path()]).roots] == [
         ["a/x.md"],
         ["b/agents/x.md"],
         ["a/more/z.md"],
@@ -184,7 +186,7 @@ def test_templates(make: Make) -> None:
 def test_neighbours_are_known(make: Make) -> None:
     make({".claude/agents/a.md": AGENT, ".claude/agents/b.md": AGENT})
     targets = find([Path(".claude/agents/b.md")])
-    assert list(targets.files) == [Path(".claude/agents/b.md")]
+    assert list(targets.files) == [str(Path(".claude/agents/b.md"))]
     assert [len(root.files) for root in targets.roots] == [2]
 
 

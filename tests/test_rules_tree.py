@@ -138,10 +138,11 @@ def test_a_duplicate_is_told_of_either_file(tmp_path: Path, given: tuple[str, ..
     """A file that takes the place of another is at fault, though the other is marked."""
     for path, name in (("a.md", "x"), ("b.md", "y"), ("c.md", "x")):
         (tmp_path / path).write_text(agent(name, path).text, encoding="utf-8")
-    root = Root(tmp_path, tuple(tmp_path / path for path in ("a.md", "b.md", "c.md")))
+    root = Root(tmp_path, tuple(str(tmp_path / path) for path in ("a.md", "b.md", "c.md")))
 
     def told(*paths: str) -> list[tuple[str | None, str]]:
-        targets = Targets([root], {tmp_path / path: root for path in paths})
+        targets = Targets()
+        targets.add(root, [str(tmp_path / path) for path in paths])
         chosen = settings(None, select=["tree", "empty-body"])
         result = run.lint(targets, chosen)
         assert result.files == tuple(str(tmp_path / path) for path in paths)

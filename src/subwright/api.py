@@ -206,8 +206,7 @@ def agent_files(*paths: StrPath) -> tuple[str, ...]:
         SubwrightError: as for `lint`.
     """
     with _clear():
-        targets = _targets(paths, _given(None, None, None, None, None).settings)
-    return tuple(str(path) for path in sorted((*targets.files, *targets.templates)))
+        return _targets(paths, _given(None, None, None, None, None).settings).paths
 
 
 def _targets(paths: Iterable[StrPath], chosen: Settings) -> Targets:

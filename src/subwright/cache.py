@@ -174,14 +174,15 @@ class Reports:
 
     def _state(self, targets: Targets, across: bool) -> bytes:
         """A digest of all files that a run is about, and of what is known of them."""
-        about = [(facts(root), [*map(str, root.files)]) for root in targets.roots]
-        own = [str(path) for path in targets.files]
-        paths = dict.fromkeys(own)
+        paths = dict.fromkeys(targets.files)
+        about = [(str(root.folder), facts(root), root.files) for root in targets.roots]
         if across:
-            paths |= dict.fromkeys(path for _, inside in about for path in inside)
+            paths |= dict.fromkeys(path for root in targets.roots for path in root.files)
+        # the root of each file, by its place among all of them
+        places = {id(root): place for place, root in enumerate(targets.roots)}
+        own = [(path, places[id(root)]) for path, root in targets.files.items()]
         contents = b"".join(map(self._memory.digest, paths))
-        roots = [(facts(root), str(root.folder)) for root in targets.files.values()]
-        return digest(repr((about, own, roots)).encode("utf-8", "surrogatepass") + contents)
+        return digest(repr((about, own)).encode("utf-8", "surrogatepass") + contents)
 
 
 def facts(root: Root) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,41 +29,46 @@ class NoAgentsError(SubwrightError):
     """A path without any agent."""
 
 
-@dataclass(frozen=True)
-class Root:
+class Root(NamedTuple):
     """A folder whose agents go into one session together.
 
     Attributes:
         folder: the folder.
-        files: all Markdown files in it that may be agents, in the order in which the client reads them.
+        files: the paths of all Markdown files in it that may be agents, in the order in which the client reads them.
         plugin: it is a plugin's.
         servers: the MCP servers configured beside it; None where nothing is.
     """
 
     folder: Path
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
     plugin: bool = False
     servers: frozenset[str] | None = None
 
 
-@dataclass
 class Targets:
     """What a run is about.
 
     Attributes:
         roots: the load roots, for the rules across files.
-        files: the files to report on, each with its root.
+        files: the paths of the files to report on, each with its root.
         templates: the templates to report on.
     """
 
-    roots: list[Root] = field(default_factory=list)
-    files: dict[Path, Root] = field(default_factory=dict)
-    templates: list[Path] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.roots: list[Root] = []
+        self.files: dict[str, Root] = {}
+        self.templates: list[Path] = []
 
     def __bool__(self) -> bool:
         return bool(self.files or self.templates)
 
-    def add(self, root: Root, files: Iterable[Path]) -> None:
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all files and templates to report on, in order, folder by folder."""
+        paths = (*self.files, *map(str, self.templates))
+        return tuple(sorted(paths, key=lambda path: path.split(os.sep)))  # noqa: PTH206
+
+    def add(self, root: Root, files: Iterable[str]) -> None:
         """Report on files of a root; a file that several roots share is reported once."""
         if root not in self.roots:
             self.roots.append(root)
@@ -126,8 +129,8 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
         elif is_template(path):
             targets.templates.append(path)
         else:
-            root = _enclosing(path, configured) or Root(path.parent, (path,))
-            targets.add(root, [] if is_documentation(path, root.folder) else [path])
+            root = _enclosing(path, configured) or Root(path.parent, (str(path),))
+            targets.add(root, [] if is_documentation(path, root.folder) else [str(path)])
     targets.templates = list(dict.fromkeys(targets.templates))
     return targets
 
@@ -207,7 +210,7 @@ def _folder(folder: Path, configured: Sequence[Path], targets: Targets) -> None:
         return
     around = _enclosing(folder, configured)
     if around is not None:
-        files = [file for file in around.files if file.is_relative_to(folder)]
+        files = [file for file in around.files if Path(file).is_relative_to(folder)]
         if not files:
             raise _nothing(folder)
         targets.add(around, files)
@@ -310,7 +313,7 @@ def _plugin(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Root]:
         if isinstance(name, str):
             path = Path(os.path.normpath(folder / name))
             if path.is_relative_to(folder):
-                files += _walk(path) if path.is_dir() else [path] if path.is_file() else []
+                files += _walk(path) if path.is_dir() else [str(path)] if path.is_file() else []
     if files:
         configured = manifest.get("mcpServers")
         own = frozenset(configured) if isinstance(configured, dict) else None
@@ -321,14 +324,14 @@ def _plugin(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Root]:
         yield Root(folder, tuple(dict.fromkeys(files)), plugin=True, servers=known)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[str]:
     """The Markdown files of a load root, in the order of their paths.
 
     Hidden files, `node_modules`, links to files and to folders count (observed on Claude Code 2.1.330). A folder that
     is reached twice is read once.
     """
     found: list[str] = []
-    stack, seen = [(str(folder), False)], set[str]()
+    stack, seen = [("" if folder == Path() else str(folder), False)], set[str]()
     if not folder.exists():
         return  # of a file that an editor has not written yet
     while stack:
@@ -337,21 +340,23 @@ def _walk(folder: Path) -> Iterator[Path]:
         if real in seen:
             continue
         seen.add(real)
-        with os.scandir(current) as entries:
+        with os.scandir(current or ".") as entries:
             for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
                 name = entry.name
+                # thousands of texts are made in a fraction of the time that as many paths take
+                path = os.path.join(current, name)  # noqa: PTH118
                 if entry.is_dir():
-                    stack.append((entry.path, for_people or name in _DOCUMENTATION_FOLDERS))
+                    stack.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
                 elif (
                     _suffix(name) in _SUFFIXES
                     and entry.is_file()
                     and not (
                         (for_people or _DOCUMENTATION.fullmatch(name))
-                        and not _opens_frontmatter(entry.path)
+                        and not _opens_frontmatter(path)
                     )
                 ):
-                    found.append(entry.path)
-    yield from map(Path, sorted(found))
+                    found.append(path)
+    yield from sorted(found)
 
 
 def _suffix(name: str) -> str:
@@ -370,7 +375,13 @@ def _servers(path: Path) -> frozenset[str] | None:
 def _json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None where there is none. What is wrong with such a file is not for us to say."""
     try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        raw = path.read_bytes()
+    except OSError:
+        return None
+    import json
+
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

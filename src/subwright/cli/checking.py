@@ -151,7 +151,8 @@ def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
 def _mend(targets: Targets, chosen: Settings, *, show: bool) -> int:
     """Make all fixes, or only show them; how many files change."""
     changed = 0
-    for path, root in targets.files.items():
+    for name, root in targets.files.items():
+        path = Path(name)
         raw = path.read_bytes()
         agent = Agent.of(str(path), raw, linter.place(path, root, chosen))
         changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
@@ -187,11 +188,11 @@ def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
     changed = 0
     neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
     for name, found in by_path.items():
-        path = Path(name)
-        if path in neighbours:
+        if name in neighbours:
             continue
+        path = Path(name)
         raw = path.read_bytes()
-        root = targets.files.get(path)
+        root = targets.files.get(name)
         where = linter.place(path, root, chosen) if root else linter.template_place(path)
         agent = Agent.of(name, raw, where)
         changed += _change(path, raw, agent, ignores.added(agent, found), show=False)
@@ -223,7 +224,7 @@ def _ask(named: str, targets: Targets) -> Iterator[Diagnostic]:
     try:
         title = f"Claude Code {client.version(binary)}"
         for plugin in (False, True):
-            asked = [path for path, root in targets.files.items() if root.plugin is plugin]
+            asked = [Path(path) for path, root in targets.files.items() if root.plugin is plugin]
             for verdict in client.ask(binary, asked, plugin=plugin, tools=True) if asked else ():
                 source = Agent.of(str(verdict.path), verdict.path.read_bytes()).source
                 yield from _said(title, verdict, partial(Diagnostic, source, Span(0, 0)))

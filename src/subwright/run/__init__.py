@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -100,7 +100,7 @@ def lint(
     ]
     return Result(
         tuple(sorted(diagnostics, key=order)),
-        tuple(str(path) for path in sorted((*targets.files, *targets.templates))),
+        targets.paths,
         across,
         gathered.looked,
     )
@@ -108,14 +108,12 @@ def lint(
 
 def _work(targets: Targets, roots: Iterable[Root]) -> list[Work]:
     """The files to read: those to report on, and after them their neighbours in some roots."""
-    # what a worker is sent with each file needs no list of the others
-    bare: dict[int, Root] = {}
-    own = [(path, root, True) for path, root in targets.files.items()]
-    others = [(path, r, False) for r in roots for path in r.files if path not in targets.files]
-    work: dict[str, Work] = {}
-    for path, root, is_own in own + others:
-        known = bare.setdefault(id(root), root if not root.files else replace(root, files=()))
-        work.setdefault(str(path), Work(str(path), known, is_own))
+    facts = {id(root): cache.facts(root) for root in (*targets.roots, *targets.files.values())}
+    work = {p: Work(p, root, facts[id(root)], True) for p, root in targets.files.items()}
+    for root in roots:
+        for path in root.files:
+            if path not in work:
+                work[path] = Work(path, root, facts[id(root)], False)
     return [*work.values()]
 
 
@@ -139,7 +137,7 @@ def _outcomes(
 
 
 def _remembered(work: Work, memory: Memory) -> Outcome | None:
-    entry = memory.get(work.path, cache.facts(work.root), work.own)
+    entry = memory.get(work.path, work.facts, work.own)
     if entry is None or entry.silent:
         return Outcome(work.path, entry, None) if entry else None
     raw = files.content(work.path)
@@ -182,8 +180,8 @@ class _Gathered:
 
     def compare(self, root: Root, settings: Settings) -> None:
         """Run the rules across the files of a load root."""
-        paths = [str(file) for file in root.files]
-        agents = tuple(self._summaries[path] for path in paths if path in self._summaries)
+        found = map(self._summaries.get, root.files)
+        agents = tuple(summary for summary in found if summary is not None)
         tree = Tree(str(root.folder), root.plugin, agents, self._sources)
         for diagnostic in check_tree(tree, settings.rules):
             path = diagnostic.source.path

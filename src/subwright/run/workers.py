@@ -24,12 +24,14 @@ class Work(NamedTuple):
 
     Attributes:
         path: of the file.
-        root: that it stands in, without its other files.
+        root: that it stands in.
+        facts: what is known of that, as the cache has it.
         own: it is to be reported on; of a neighbour only what the rules across files need is looked for.
     """
 
     path: str
     root: Root
+    facts: str
     own: bool
 
 
@@ -57,6 +59,9 @@ def check(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outco
         return
     from concurrent.futures import ProcessPoolExecutor
 
+    # a process is not sent the names of all files with each
+    bare = {id(root): root._replace(files=()) for _, root, _, _ in work}
+    work = [each._replace(root=bare[id(each.root)]) for each in work]
     chunks = [work[start : start + CHUNK] for start in range(0, len(work), CHUNK)]
     with ProcessPoolExecutor(min(jobs, len(chunks)), None, _begin, (settings,)) as pool:
         for raw in pool.map(_check_chunk, chunks):
@@ -86,7 +91,7 @@ def _check(work: Work, settings: Settings) -> Outcome:
     agent = Agent.of(work.path, raw, linter.place(path, work.root, settings))
     rules = settings.rules_for(path) if work.own else ()
     checked = linter.check_agent(agent, rules)
-    entry = pack(cache.digest(raw), cache.facts(work.root), work.own, checked)
+    entry = pack(cache.digest(raw), work.facts, work.own, checked)
     return Outcome(work.path, entry, None if entry.silent else agent.text)
 
 
