@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright.errors import SubwrightError, did_you_mean
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     from subwright.config import Config
 
 # a Markdown file of such a name is meant for people, unless it has frontmatter
-_DOCUMENTATION = re.compile(
+_DOCUMENTATION = lazy(
     r"(?:README|CHANGELOG|LICENSE|CONTRIBUTING|CLAUDE|AGENTS|INDEX)(?:[._-][a-z]{2,3}){0,2}\.md",
     re.IGNORECASE,
 )
 _DOCUMENTATION_FOLDERS = frozenset({"docs", "references"})
 _SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mdx", ".mdc"})
-_TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
 # nobody keeps agents of their own there, and a search through them takes long; what Claude Code loads is walked whole
 _PASSED_OVER = frozenset({".git", ".hg", ".venv", "node_modules", "venv", "__pycache__"})
 
@@ -92,9 +92,11 @@ def _opens_frontmatter(path: Path | str) -> bool:
 def is_template(path: Path) -> bool:
     """Whether a Markdown file is a template: its frontmatter has the key `template`."""
     text = path.read_bytes()
+    fields = text[: max(0, text.find(b"\n---", 3))]
     return (
-        text.removeprefix(b"\xef\xbb\xbf").startswith(b"---")
-        and _TEMPLATE_KEY.search(text, 0, max(0, text.find(b"\n---", 3))) is not None
+        b"template" in fields
+        and fields.removeprefix(b"\xef\xbb\xbf").startswith(b"---")
+        and re.search(rb"""^["']?template["']?[ \t]*:""", fields, re.MULTILINE) is not None
     )
 
 
@@ -340,11 +342,12 @@ def _walk(folder: Path) -> Iterator[str]:
         if real in seen:
             continue
         seen.add(real)
+        # thousands of texts are made in a fraction of the time that as many paths take
+        prefix = os.path.join(current, "") if current else ""  # noqa: PTH118
         with os.scandir(current or ".") as entries:
             for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
                 name = entry.name
-                # thousands of texts are made in a fraction of the time that as many paths take
-                path = os.path.join(current, name)  # noqa: PTH118
+                path = prefix + name
                 if entry.is_dir():
                     stack.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
                 elif (
