@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 
 from subwright.diagnostic import Diagnostic, Related, Severity, Span
 from subwright.output.report import Report
+from subwright.patterns import lazy
 
 TAB = 4
 CARETS = 60  # a longer span is cut: the reader needs its start
@@ -15,7 +15,7 @@ LINE = 160  # a longer line is cut around the span
 COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 # what moves a terminal's cursor, sets its title, turns the direction in which it is read, or is not seen at all;
 # joiners and variation selectors stay: they are parts of what is seen
-_UNSAFE = re.compile(
+_UNSAFE = lazy(
     r"[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
     r"\U000e0000-\U000e007f]"
 )
@@ -37,6 +37,8 @@ def frames(diagnostics: Iterable[Diagnostic]) -> str:
 
 def printable(text: str) -> str:
     """A text for a terminal, with escapes for what would do something to it or not be seen; tabs stay."""
+    if text.isprintable():
+        return text
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -97,6 +99,8 @@ def _without_tabs(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns that a terminal needs for a text that starts a line, with one character that others join as one."""
+    if text.isascii() and "\t" not in text:
+        return len(text)
     width = 0
     previous, own = "", 0  # the character before, and its columns
     for character in text:
