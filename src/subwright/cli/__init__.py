@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from subwright import __version__
-from subwright.cli.common import VARIABLES, color_option, library, peek, report
+from subwright.cli.common import CONFIGURATION, VARIABLES, color_option, library, peek, report
 from subwright.cli.explain import explain_command
 from subwright.cli.install import install_command, status_command, uninstall_command
 from subwright.cli.lint import LINT_KEYS, lint_command
@@ -130,7 +130,7 @@ def _configure(
     """
     from subwright.config import nearest
 
-    config = nearest()
+    config = ctx.meta[CONFIGURATION] = nearest()
     if config is None:
         return
     tables = config.tables([*commands, *TABLES], SHARED)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # where a context keeps the values that the configuration gives variables, each with its place
 VARIABLES = "subwright.variables"
+# and the configuration itself
+CONFIGURATION = "subwright.configuration"
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

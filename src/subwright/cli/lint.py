@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from subwright.cli.common import color_option, templates_option
+from subwright.cli.common import CONFIGURATION, color_option, templates_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,5 +168,6 @@ def lint_command(
             client,
             templates,
             cache,
-        )
+        ),
+        click.get_current_context().meta[CONFIGURATION],
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 
-from subwright import config, discovery
+from subwright import discovery
 from subwright.cache import Memory, Reports, Told
-from subwright.config import Config
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
+
+if TYPE_CHECKING:
+    from subwright.config import Config
 
 STDIN = "-"
 REMEMBERED = 10  # files from which on a run is worth remembering
@@ -41,8 +43,12 @@ class Request(NamedTuple):
     cache: bool
 
 
-def run(request: Request) -> NoReturn:
+def run(request: Request, configuration: Config | None) -> NoReturn:
     """Lint, print what was found, and leave with the exit status that it asks for.
+
+    Args:
+        request: the options.
+        configuration: of the project.
 
     Raises:
         SubwrightError: wrong use, or what is wrong with the configuration.
@@ -50,7 +56,6 @@ def run(request: Request) -> NoReturn:
     """
     _refuse_what_does_not_fit(request)
     here = Path.cwd()
-    configuration = config.find(here)
     if request.paths == (STDIN,):
         from subwright.cli import checking
 
