@@ -134,6 +134,32 @@ def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:
     return "".join(parts)
 
 
+def stands_in_text(
+    pattern: re.Pattern[str], text: str, span: Span, fences: Iterable[Fence]
+) -> bool:
+    """Whether a pattern is found in a part of a text outside of its fenced code.
+
+    What is not there is not in its prose either, which costs much more to make.
+
+    Args:
+        pattern: of which nothing found goes on behind the end of a line.
+        text: the whole text.
+        span: the part.
+        fences: the fenced code blocks in it.
+    """
+    found = pattern.search(text, *span)
+    if found is None:
+        return False
+    for start, end in _blocks_of(text, fences):
+        if found.start() < start:
+            return True
+        if found.start() < end:
+            found = pattern.search(text, end, span.end)
+            if found is None:
+                return False
+    return True
+
+
 def links(prose: str) -> Iterator[tuple[str, Span]]:
     """The targets of links that have no scheme and are no absolute path, each with its place.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import yaml
 
 _OPENING = re.compile(r"\ufeff?---[ \t]*\r?\n")
+_LINK = re.compile(r"\][(:]")
 
 
 class SpecError(DiagnosticError):
@@ -76,8 +77,7 @@ class Spec:
     @cached_property
     def links(self) -> tuple[tuple[str, Span], ...]:
         """The targets of the body's links within the project, each with its place."""
-        text = self.source.text
-        if text.find("](", *self.body) < 0 and text.find("]:", *self.body) < 0:
+        if not markdown.stands_in_text(_LINK, self.source.text, self.body, self.fences):
             return ()
         return tuple(markdown.links(self.prose))
 

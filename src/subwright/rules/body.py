@@ -215,6 +215,9 @@ def _longer_fence(agent: Agent, fence: Fence) -> Fix | None:
 
 
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]{0,60})(?:\s[^<>\n]{0,200})?(/?)>")
+# Without one of these no tag lacks its other half; the second, which is quicker told, is found wherever the first is.
+_HALF = re.compile(r"<(?:/|details)")
+_HALF_OR_LIKE_IT = re.compile(r"<[/dD]")
 # Of HTML: never closed, not always closed, or closed in the middle of a line.
 _UNPAIRED = re.compile(
     r"area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
@@ -254,9 +257,12 @@ def unbalanced_tag(agent: Agent) -> Iterator[Finding]:
     </example>
     ```
     """
-    if "</" not in agent.text and "<details" not in agent.text:
+    text, spec = agent.text, agent.spec
+    if not _HALF.search(text) or not markdown.stands_in_text(
+        _HALF_OR_LIKE_IT, text, spec.body, spec.fences
+    ):
         return
-    tags = list(_lone_tags(agent.spec.prose))
+    tags = list(_lone_tags(spec.prose))
     closed = {tag.name for tag in tags if tag.closes} | {"details"}
     tags = [tag for tag in tags if tag.name in closed]
     stack: list[_Tag] = []
