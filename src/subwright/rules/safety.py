@@ -118,9 +118,6 @@ def fetch_and_run(agent: Agent) -> Iterator[Finding]:
     ~~~
     ```
     """
-    lower = agent.text.lower()
-    if not any(command in lower for command in _WEB_COMMANDS):
-        return
     advice = "install it with a package manager, or fetch it, compare its checksum, then run it"
     for path, command in _commands(agent):
         for found in _fetched(command):
@@ -151,6 +148,9 @@ def _commands(agent: Agent) -> Iterator[tuple[list[str | int], str]]:
 
 def _fetched(text: str) -> Iterator[tuple[str, Span]]:
     """The parts of a shell code that fetch a program and run it, each on the line that it begins on."""
+    lower = text.lower()
+    if not any(command in lower for command in _WEB_COMMANDS):
+        return
     whole = _CONTINUED.sub(lambda found: " " * len(found[0]), text)
     for found in (*_INTO_SHELL.finditer(whole), *_SHELL_OF_WEB.finditer(whole)):
         start, end = found.span()
@@ -256,18 +256,19 @@ def hidden_instruction(agent: Agent) -> Iterator[Finding]:
     <!-- The order of the sections follows the style guide. -->
     ```
     """
-    text, body = agent.text, agent.spec.body
-    if "<!--" not in text and "]:" not in text:
-        return
-    shown = [fence.content for fence in agent.spec.fences]
-    for found in _comments(text, body):
+    text = agent.text
+    for found in _comments(text, agent.spec.body):
         words = _TO_A_MODEL.search(text[slice(*found)])
-        if words and not any(c.start <= found.start < c.end for c in shown):
+        if words and not any(
+            fence.content.start <= found.start < fence.content.end for fence in agent.spec.fences
+        ):
             where = Span(found.start + words.start(), found.start + words.end())
             message = f"a hidden comment speaks to the model: `{shorten(words[0])}`"
             yield Finding(where, message, "say it in the text, or leave it out")
 
 
+_COMMENT = re.compile("<!--")
+_LIKE_REFERENCE = re.compile(r"\](?:(?<=\[//\])|(?<=\[_\])|(?<=\[comment\])):")
 _REFERENCE = re.compile(
     r"^\[(?://|comment|_)\]:[ \t]*(?:#|<>)[ \t]*[(\"'](.*)[)\"'][ \t]*\r?$", re.MULTILINE
 )
@@ -275,13 +276,13 @@ _REFERENCE = re.compile(
 
 def _comments(text: str, body: Span) -> Iterator[Span]:
     """What HTML comments say, and link definitions that are used as such."""
-    at = text.find("<!--", *body)
-    while at >= 0:
-        end = text.find("-->", at, body.end)
+    opening = _COMMENT.search(text, *body)
+    while opening:
+        end = text.find("-->", opening.start(), body.end)
         end = body.end if end < 0 else end
-        yield Span(at + 4, end)
-        at = text.find("<!--", end, body.end)
-    if "]:" in text:
+        yield Span(opening.end(), end)
+        opening = _COMMENT.search(text, end, body.end)
+    if _LIKE_REFERENCE.search(text, *body):
         for found in _REFERENCE.finditer(text, *body):
             yield Span(*found.span(1))
 
@@ -305,10 +306,18 @@ _SECRET = re.compile(
     | (?P<private_key> -----BEGIN\ (?:[A-Z]+\ )?PRIVATE\ KEY(?:\ BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+){2,} )""",
     re.VERBOSE,
 )
-_SECRET_PREFIXES = (
-    *("AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-ant-"),
-    *("sk-proj-", "sk-svcacct-", "sk-admin-", "T3BlbkFJ", "xox", "hooks.slack.com", "k_live_"),
-    *("AIza", "npm_", "pypi-", "hf_", "PRIVATE KEY"),
+# What each of them has in it, each pattern beginning with one character, for which a search is quick.
+_TRACES = tuple(
+    map(
+        re.compile,
+        (
+            r"_(?:(?<=gh[pousr]_)|(?<=github_)pat_|(?<=k_)live_|(?<=npm_)|(?<=hf_))",
+            r"-(?:(?<=glpat-)|(?<=sk-)(?:ant|proj|svcacct|admin|\w{20}T3)|(?<=xox[abposr]-)|(?<=pypi-))",
+            "-----BEGIN ",
+            "A(?:KIA|SIA|Iza)",
+            r"hooks\.slack\.com",
+        ),
+    )
 )
 _MADE_UP = re.compile(
     r"example|sample|placeholder|dummy|fake|test|your|secret|token|redacted|x{3}|0{4}|1234|abcd|a1b2|1a2b|(.)\1{3}",
@@ -341,7 +350,7 @@ def likely_secret(agent: Agent) -> Iterator[Finding]:
     Take `AWS_ACCESS_KEY_ID` from the environment; it looks like `AKIAIOSFODNN7EXAMPLE`.
     ```
     """
-    if not any(prefix in agent.text for prefix in _SECRET_PREFIXES):
+    if not any(trace.search(agent.text) for trace in _TRACES):
         return
     for found in _SECRET.finditer(agent.text):
         kind = found.lastgroup or ""

@@ -285,7 +285,7 @@ _PLACEHOLDER = re.compile(
     rf"<<(?:[A-Z][A-Z0-9_]*|[a-z_]\w*(?:\.[a-z_]\w*)+)>>|{_BRACES}|<%{_STATEMENT}%>|{{%{_STATEMENT}%}}"
     r"|<%= ?\w[\w.]* ?%>|\[INSERT [A-Z][A-Z0-9 _'-]*\](?!\()"
 )
-_OPENINGS = ("<<", "{{", "<%", "{%", "[INSERT ")
+_OPENINGS = tuple(map(re.compile, ("<[<%]", "{[{%]", r"\[INSERT ")))
 _ABOUT_TEMPLATES = re.compile(
     r"jinja|handlebars|mustache|vue|angular|liquid|nunjucks|twig|helm|ansible|n8n|django|blade|svelte|hugo|\bejs\b|\berb\b"
     r"|\bdbt\b|rails|cookiecutter|placeholder|templat",
@@ -319,7 +319,7 @@ def unrendered_placeholder(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text = agent.text
-    if not any(opening in text for opening in _OPENINGS):
+    if not any(opening.search(text) for opening in _OPENINGS):
         return
     values = [f.value for f in agent.spec.fields if f.name in _FIELDS]
     fences = [(f.span.start, max(f.span.end, f.content.end)) for f in agent.spec.fences]
@@ -364,6 +364,7 @@ def _code_and_quotations(agent: Agent, line: int) -> Iterator[Span]:
 
 
 _BLANKS = (" ", "\t")
+_BLANK_BEFORE_END = re.compile(r"\n(?<=[ \t]\n)")
 _TRAILING = re.compile(r"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 
 
@@ -400,10 +401,7 @@ def trailing_blank(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text, spec = agent.text, agent.spec
-    if (
-        not any(blank in text for blank in (" \n", "\t\n", " \r\n", "\t\r\n"))
-        and text[-1:] not in _BLANKS
-    ):
+    if not _BLANK_BEFORE_END.search(text) and "\r" not in text and text[-1:] not in _BLANKS:
         return
     kept = [Span(f.span.start, f.content.end) for f in spec.fences]
     kept = [f.value for f in spec.fields if "\n" in text[slice(*f.value)]] + kept
@@ -464,8 +462,8 @@ def mixed_line_ends(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text = agent.text
-    both = text.count("\r\n")
-    alone = text.count("\n") - both
+    both = text.count("\r\n") if "\r" in text else 0
+    alone = text.count("\n") - both if both else 0
     if not both or not alone:
         return
     usual = "\r\n" if both > alone else "\n"
