@@ -730,6 +730,8 @@ def _needs_quotes(written: str) -> bool:
 
 def _comment_after(agent: Agent, field: Field) -> Span | None:
     """The comment that ends the line of a plain value."""
+    if agent.text.find("#", *agent.spec.frontmatter) < 0:
+        return None
     if agent.text[field.value.start : field.value.start + 1] in ("'", '"', "|", ">", "[", "{"):
         return None
     if not isinstance(field.data, str) and field.data is not None:

@@ -306,16 +306,15 @@ _SECRET = re.compile(
     | (?P<private_key> -----BEGIN\ (?:[A-Z]+\ )?PRIVATE\ KEY(?:\ BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+){2,} )""",
     re.VERBOSE,
 )
-# What each of them has in it, each pattern beginning with one character, for which a search is quick.
+# One of these is in each of them. A pattern that begins with one character, which is no common one, is found quickly.
 _TRACES = tuple(
     map(
         re.compile,
         (
-            r"_(?:(?<=gh[pousr]_)|(?<=github_)pat_|(?<=k_)live_|(?<=npm_)|(?<=hf_))",
-            r"-(?:(?<=glpat-)|(?<=sk-)(?:ant|proj|svcacct|admin|\w{20}T3)|(?<=xox[abposr]-)|(?<=pypi-))",
-            "-----BEGIN ",
+            "_[A-Za-z0-9]{22}",
+            r"-(?:BEGIN |(?<=glpat-)|(?<=sk-)(?:ant|proj|svcacct|admin|\w{20}T3)|(?<=xox[abposr]-)|(?<=pypi-))",
             "A(?:KIA|SIA|Iza)",
-            r"hooks\.slack\.com",
+            r"/(?<=slack\.com/)",
         ),
     )
 )

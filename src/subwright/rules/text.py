@@ -364,8 +364,7 @@ def _code_and_quotations(agent: Agent, line: int) -> Iterator[Span]:
 
 
 _BLANKS = (" ", "\t")
-_BLANK_BEFORE_END = re.compile(r"\n(?<=[ \t]\n)")
-_TRAILING = re.compile(r"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
+_LINE_END_AFTER = re.compile(r"\n(?<=[ \t\r]\n)")  # blanks, or what else may end a line
 
 
 @rule(Severity.INFO, fixable=True, source=True)
@@ -401,20 +400,32 @@ def trailing_blank(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text, spec = agent.text, agent.spec
-    if not _BLANK_BEFORE_END.search(text) and "\r" not in text and text[-1:] not in _BLANKS:
+    found = list(_trailing(text))
+    if not found:
         return
     kept = [Span(f.span.start, f.content.end) for f in spec.fences]
     kept = [f.value for f in spec.fields if "\n" in text[slice(*f.value)]] + kept
     starts = [span.start for span in kept]
-    for found in _TRAILING.finditer(text):
-        start, end = found.span()
+    for start, end in found:
         around = bisect_right(starts, start) - 1
         if around >= 0 and start < kept[around].end:
             continue
-        is_break = len(found[0]) > 1 and start and text[start - 1] != "\n" and _goes_on(text, end)
+        is_break = end - start > 1 and start and text[start - 1] != "\n" and _goes_on(text, end)
         if not is_break and text[start - 1 : start] != "\\":
             fix = Fix("take them away", (Edit(Span(start, end), ""),))
             yield Finding(Span(start, end), "blanks at the end of the line", None, fix)
+
+
+def _trailing(text: str) -> Iterator[Span]:
+    """The blanks at the ends of lines."""
+    for found in _LINE_END_AFTER.finditer(f"{text}\n" if text[-1:] in _BLANKS else text):
+        end = found.start()
+        if text[end - 1] == "\r":
+            end -= 1
+        start = text.rfind("\n", 0, end) + 1
+        start += len(text[start:end].rstrip(" \t"))
+        if start < end:
+            yield Span(start, end)
 
 
 def _goes_on(text: str, end: int) -> bool:

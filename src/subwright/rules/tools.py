@@ -14,6 +14,7 @@ from subwright.claude_code import (
     SERENA_RETIRED,
     SERENA_TOOLS,
     SERENA_VERSION,
+    SUBAGENT_TOOLS,
     TOOLS,
     mcp_server,
     named_tool,
@@ -30,6 +31,9 @@ _TOOL = re.compile(
     re.IGNORECASE,
 )
 _LOOSE = {"unknown", "foreign"}
+_ALWAYS_GIVEN = (
+    SUBAGENT_TOOLS - NOT_BESIDE_BASH
+)  # to an agent that asks for it and disallows nothing
 _SEPARATORS = ";|&+/"
 _PLAIN = re.compile(r"\w(?:[\w, *()-]|:(?=\S))*")
 _DENIED = re.compile(
@@ -660,9 +664,10 @@ def unconfigured_server(agent: Agent) -> Iterator[Finding]:
     """
     if agent.place.servers is None:
         return
-    known = agent.place.servers | _own_servers(agent)
+    asked = [entry for entry in agent.tools or () if entry.bare.startswith("mcp__")]
+    known = agent.place.servers | _own_servers(agent) if asked else frozenset()
     said: set[str] = set()
-    for entry in agent.tools or ():
+    for entry in asked:
         server = mcp_server(entry.bare) if meaning(entry.text).kind == "server" else None
         elsewhere = server and claude_code.MCP_SERVERS_FROM_ELSEWHERE.fullmatch(server)
         if server and server not in known | said and not elsewhere:
@@ -909,7 +914,7 @@ def granted_and_disallowed(agent: Agent) -> Iterator[Finding]:
     ---
     ```
     """
-    if _is_void(agent) or not _gives(agent):
+    if not agent.disallowed or _is_void(agent) or not _gives(agent):
         return
     removed = {}
     for entry in agent.disallowed:
@@ -993,8 +998,11 @@ def ungranted_tool(agent: Agent) -> Iterator[Finding]:
 
 def _gives(agent: Agent) -> bool:
     """Whether the agent is given at least one tool, where all servers serve what they are asked for."""
+    entries = agent.tools or ()
+    if not agent.disallowed and any(named_tool(entry.text) in _ALWAYS_GIVEN for entry in entries):
+        return True
     served = set()
-    for entry in agent.tools or ():
+    for entry in entries:
         if meaning(entry.text).kind == "server":
             name = entry.bare.removesuffix("__*")
             served.add(name if name.count("__") > 1 else f"{name}__x")
