@@ -25,6 +25,8 @@ _USE = re.compile(
     rf" ([`*]{{0,3}})(?P<name>{_NAME})\1 (?:sub-?)?agent\Z",
     re.IGNORECASE,
 )
+# what is quickly found wherever that may be
+_NAMED_AGENT = re.compile(r"-(?=[a-z0-9]++[`*]{0,3} (?:sub-?)?((?-i:agent)))", re.IGNORECASE)
 _GOES_ON = re.compile(r"\w|[-_/:.]\w")
 _REACH = 100  # characters that such words may take
 _TO = re.compile(
@@ -32,6 +34,7 @@ _TO = re.compile(
     rf" `(?P<name>{_NAME})`(?! \w)",
     re.IGNORECASE,
 )
+_TO_NAME = re.compile(r"`(?<=[oe] `)(?<= to `|the `)[a-z][a-z0-9]*+-", re.IGNORECASE)
 _TO_WORDS = ("elegate", "and off", "andoff", "and-off", "defer", "Defer", "scalate")
 _FENCE = re.compile(r"\n```")
 _SHOWN = re.compile(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
@@ -138,18 +141,16 @@ def _named(found: Iterable[re.Match[str]]) -> Iterator[Mention]:
 
 def _told(text: str, body: Span) -> Iterator[re.Match[str]]:
     """Where a text tells to hand work to an agent."""
-    if "@agent-" in text:
+    if "@" in text:
         for found in _AT.finditer(text, *body):
             if not text[found.start() - 1].isalnum():
                 yield found
-    at = text.find("agent", *body)
-    while at >= 0:
-        end = at + len("agent")
+    for named in _NAMED_AGENT.finditer(text, *body):
+        at, end = named.span(1)
         used = _USE.search(text, max(body.start, at - _REACH), end)
         if used and not _GOES_ON.match(text, end):
             yield used
-        at = text.find("agent", end, body.end)
-    if any(word in text for word in _TO_WORDS):
+    if _TO_NAME.search(text, *body) and any(word in text for word in _TO_WORDS):
         yield from _TO.finditer(text, *body)
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from subwright import claude_code
 from subwright.agent import Agent, Entry
 from subwright.claude_code import (
+    ALIASES,
     NEVER_IN_SUBAGENTS,
     NOT_BESIDE_BASH,
     OFF_BY_DEFAULT,
+    RETIRED_TOOLS,
     SERENA_RETIRED,
     SERENA_TOOLS,
     SERENA_VERSION,
@@ -92,7 +94,7 @@ def no_tools(agent: Agent) -> Iterator[Finding]:
     ```
     """
     field = agent.field("tools")
-    if field is None or claude_code.asked_tools(field.data) is None:
+    if field is None or _surely_gives(agent) or claude_code.asked_tools(field.data) is None:
         return
     entries = agent.tools or ()
     found = [meaning(entry.text) for entry in entries]
@@ -157,8 +159,9 @@ def unknown_tool(agent: Agent) -> Iterator[Finding]:
     ```
     """
     entries = agent.tools or ()
-    given = {named_tool(entry.text) for entry in entries}
-    for phrase, found in _phrases(entries):
+    phrases = list(_phrases(entries))
+    given = {named_tool(entry.text) for entry in entries} if phrases else set()
+    for phrase, found in phrases:
         span = Span(phrase[0].span.start, phrase[-1].span.end)
         text = " ".join(entry.text for entry in phrase)
         if found.kind == "misspelt":
@@ -212,8 +215,9 @@ def foreign_tool(agent: Agent) -> Iterator[Finding]:
     ```
     """
     entries = agent.tools or ()
-    given = {named_tool(entry.text) for entry in entries}
-    for (entry, *_), found in _phrases(entries):
+    phrases = list(_phrases(entries))
+    given = {named_tool(entry.text) for entry in entries} if phrases else set()
+    for (entry, *_), found in phrases:
         if found.kind == "foreign":
             message = f"`{shorten(entry.bare)}` is the name of a tool in another editor"
             advice = "Claude Code has none of this kind"
@@ -270,8 +274,9 @@ def retired_tool(agent: Agent) -> Iterator[Finding]:
     ```
     """
     entries = agent.tools or ()
-    given = {named_tool(entry.text) for entry in entries}
-    for entry in entries:
+    retired = [entry for entry in entries if entry.bare in RETIRED_TOOLS]
+    given = {named_tool(entry.text) for entry in entries} if retired else set()
+    for entry in retired:
         found = meaning(entry.text)
         if found.kind == "retired":
             advice = either(found.tools)
@@ -315,8 +320,9 @@ def tool_alias(agent: Agent) -> Iterator[Finding]:
     ```
     """
     for entries in (agent.tools or (), agent.disallowed):
-        given = {entry.text for entry in entries}
-        for entry in entries:
+        named = [entry for entry in entries if entry.bare in ALIASES]
+        given = {entry.text for entry in entries} if named else set()
+        for entry in named:
             found = meaning(entry.text)
             if found.kind == "alias":
                 (tool,) = found.tools
@@ -520,6 +526,8 @@ def wrong_separator(agent: Agent) -> Iterator[Finding]:
     """
     for name in ("tools", "disallowedTools"):
         entries = (agent.tools if name == "tools" else agent.disallowed) or ()
+        if all(entry.bare in TOOLS for entry in entries):
+            continue
         found = [(entry, meaning(entry.text)) for entry in entries]
         wrong = [entry for entry, one in found if one.kind == "joined"]
         if wrong:
@@ -566,6 +574,8 @@ def stray_separator(agent: Agent) -> Iterator[Finding]:
     ```
     """
     for entries in (agent.tools or (), agent.disallowed):
+        if all(entry.bare in TOOLS for entry in entries):
+            continue
         found = [meaning(entry.text).kind for entry in entries]
         if "joined" in found:
             continue
@@ -617,6 +627,8 @@ def mcp_pattern(agent: Agent) -> Iterator[Finding]:
     ```
     """
     for entry in agent.tools or ():
+        if entry.bare in TOOLS:
+            continue
         found = meaning(entry.text)
         if found.kind == "pattern":
             yield Finding(
@@ -702,6 +714,8 @@ def unserved_tool(agent: Agent) -> Iterator[Finding]:
     ```
     """
     for entry in agent.tools or ():
+        if "serena" not in entry.bare:
+            continue
         server, _, tool = entry.bare.removeprefix("mcp__").rpartition("__")
         if server.removeprefix("plugin_serena_") != "serena" or tool in ("*", *SERENA_TOOLS):
             continue
@@ -996,13 +1010,17 @@ def ungranted_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(Span(*span), message, advice)
 
 
+def _surely_gives(agent: Agent) -> bool:
+    """Whether a glance tells that the agent is given at least one tool."""
+    return not agent.disallowed and any(entry.bare in _ALWAYS_GIVEN for entry in agent.tools or ())
+
+
 def _gives(agent: Agent) -> bool:
     """Whether the agent is given at least one tool, where all servers serve what they are asked for."""
-    entries = agent.tools or ()
-    if not agent.disallowed and any(named_tool(entry.text) in _ALWAYS_GIVEN for entry in entries):
+    if _surely_gives(agent):
         return True
     served = set()
-    for entry in entries:
+    for entry in agent.tools or ():
         if meaning(entry.text).kind == "server":
             name = entry.bare.removesuffix("__*")
             served.add(name if name.count("__") > 1 else f"{name}__x")
@@ -1013,6 +1031,8 @@ def _phrases(entries: Sequence[Entry]) -> Iterator[tuple[list[Entry], Meaning]]:
     """The entries that are no tools of Claude Code; words in a row that may be one name or a sentence, as one."""
     rows: list[list[Entry]] = []
     for entry in entries:
+        if entry.bare in TOOLS:
+            continue
         if meaning(entry.text).kind not in ("unknown", "misspelt", "foreign"):
             continue
         last = rows[-1][-1] if rows else None
