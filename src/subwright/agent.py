@@ -146,8 +146,11 @@ class Agent:
                     break
                 key, node = found[-1]
                 span = self.reading.span(key)
-        first = self.source.line_span(self.source.position(span.start).line)
-        return Span(span.start, max(min(span.end, first.end), span.start))
+        # of the first line, found without the table of all lines
+        end = self.text.find("\n", span.start)
+        end = len(self.text) if end < 0 else end
+        end -= self.text[end - 1 : end] == "\r"
+        return Span(span.start, max(min(span.end, end), span.start))
 
     @cached_property
     def tools(self) -> tuple[Entry, ...] | None:
