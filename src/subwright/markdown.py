@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from subwright import scanner
 from subwright.diagnostic import Source, Span
@@ -23,8 +23,7 @@ _DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n^]{1,100}\]:[ \t]+<?([^<>\s]{1,300})
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A heading: its level from 1 to 6, its text, the span of its first line."""
 
     level: int
@@ -32,8 +31,7 @@ class Heading:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
+class Fence(NamedTuple):
     """A fenced code block.
 
     `info` is its info string and `code` its code, without the indentation of the container that it stands in.
@@ -54,6 +52,7 @@ class Fence:
 def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
     """The headings and fenced code blocks of a part of a text, in order."""
     text = source.text[slice(*span)].replace("\0", "\ufffd")
+    first, last = span
     returns: list[int] = []
     if "\r" in text:
         # where one will be missing that stood before
@@ -61,14 +60,15 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def place(at: int) -> int:
-        gone = bisect_left(returns, at) if returns else 0
-        return min(span.start + at + gone, span.end)
+        if returns:
+            at += bisect_left(returns, at)
+        return min(first + at, last)
 
     try:
         found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)
     except scanner.UnsureError:
         found = _parsed(text)
-    line, last = 1, 0
+    line, counted = 1, 0
     for block in found:
         end = text.find("\n", block.start)
         end = len(text) if end < 0 else end
@@ -78,7 +78,7 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
             continue
         start = place(end + 1)
         content = Span(start, max(start, place(block.end)))
-        line, last = line + source.text.count("\n", last, where.start), where.start
+        line, counted = line + source.text.count("\n", counted, where.start), where.start
         yield Fence(
             block.info.strip(), block.code, where, line + 1, content, block.marker, block.closed
         )
