@@ -5,25 +5,24 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from subwright.agent import Agent
 from subwright.diagnostic import Diagnostic, Source, Span
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     import yaml
 
 _MARK = "subwright:"
-_YAML = re.compile(r"(?:(?<=\s)|^)(?P<comment>#[ \t]*subwright:(?P<words>[^\r\n]*))", re.MULTILINE)
-_HTML = re.compile(r"(?P<comment><!--\s*subwright:(?P<words>.*?)-->)", re.DOTALL)
-_TEMPLATE = re.compile(r"(?P<comment><#\s*subwright:(?P<words>.*?)#>)", re.DOTALL)
-_REASON = re.compile(r"\s--(?:\s|$)")
-_NAME = re.compile(r"[^\s,]+")
+_YAML = lazy(r"(?:(?<=\s)|^)(?P<comment>#[ \t]*subwright:(?P<words>[^\r\n]*))", re.MULTILINE)
+_HTML = lazy(r"(?P<comment><!--\s*subwright:(?P<words>.*?)-->)", re.DOTALL)
+_TEMPLATE = lazy(r"(?P<comment><#\s*subwright:(?P<words>.*?)#>)", re.DOTALL)
+_REASON = lazy(r"\s--(?:\s|$)")
+_NAME = lazy(r"[^\s,]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(NamedTuple):
     """One comment.
 
     Attributes:

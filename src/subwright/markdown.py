@@ -10,17 +10,16 @@ from typing import NamedTuple
 
 from subwright import scanner
 from subwright.diagnostic import Source, Span
+from subwright.patterns import lazy
 from subwright.scanner import FenceAt, HeadingAt
 
 # What opens a code span or a comment, and the end of a block, which no code span crosses.
-_OPENING = re.compile(r"`+|<!--")
-_BLOCK_END = re.compile(r"\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
+_OPENING = lazy(r"`+|<!--")
+_BLOCK_END = lazy(r"\n(?=[ \t]*(?:[-*+>#|\r\n]|\d+[.)]))")
 
-_LINK = re.compile(
-    r"\[[^\[\]\n]{0,300}\]\(<?([^()<>\s]{1,300})>?(?:[ \t]+[\"'][^\n]{0,200}?[\"'])?\)"
-)
-_DEFINITION = re.compile(r"^ {0,3}\[[^\[\]\n^]{1,100}\]:[ \t]+<?([^<>\s]{1,300})>?", re.M)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
+_LINK = lazy(r"\[[^\[\]\n]{0,300}\]\(<?([^()<>\s]{1,300})>?(?:[ \t]+[\"'][^\n]{0,200}?[\"'])?\)")
+_DEFINITION = lazy(r"^ {0,3}\[[^\[\]\n^]{1,100}\]:[ \t]+<?([^<>\s]{1,300})>?", re.M)
+_SCHEME = lazy(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 
 
 class Heading(NamedTuple):

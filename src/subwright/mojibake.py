@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from subwright.diagnostic import Span
+from subwright.patterns import lazy
 
 # The encodings that UTF-8 is commonly mistaken for, as a message calls them.
 ENCODINGS = {"mac_roman": "Mac Roman", "cp1252": "Windows-1252", "latin-1": "Latin-1"}
@@ -20,12 +21,12 @@ _SEQUENCES = (
     (range(0xF1, 0xF5), range(0x80, 0xC0), range(0x80, 0xC0), range(0x80, 0xC0)),
 )
 # Pairs of characters that good text has too: roots, cubic ångströms, a letter before a quotation mark or a dash.
-_MEANT = re.compile("[√¬≈ƒ][∞±≤≥∂∑∏π∫Ω≠∆≈√]|Å[¹²³]|.[\u00a0«»‘’‚“”„†‡•…–—™‹›€]")
-_LETTERS = re.compile("[\u00a0-\u024f]")
-_SIGNS = re.compile(
+_MEANT = lazy("[√¬≈ƒ][∞±≤≥∂∑∏π∫Ω≠∆≈√]|Å[¹²³]|.[\u00a0«»‘’‚“”„†‡•…–—™‹›€]")
+_LETTERS = lazy("[\u00a0-\u024f]")
+_SIGNS = lazy(
     "[\u2000-\u2bff\u3000-\u303f\ufe0f\ufeff\uff00-\uffef\U0001f000-\U0001faff\U000e0020-\U000e007f]"
 )
-_SCRIPTS = re.compile(
+_SCRIPTS = lazy(
     "[\u0370-\u03ff\u0400-\u04ff]{3,}|[\u05d0-\u05ea]{3,}|[\u0621-\u064a]{3,}|[\u0e01-\u0e5b]{2,}"
     "|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\u3000-\u303f\uff00-\uffef]{2,}"
 )
@@ -51,7 +52,7 @@ def runs(text: str, characters: str) -> list[Run]:
         characters: those that are in it, at least all that are not ASCII.
     """
     found: list[Run] = []
-    for encoding in ENCODINGS:
+    for encoding in ENCODINGS if characters else ():
         pattern, first, other = _patterns(encoding)
         if not first.search(characters) or not other.search(characters):
             continue

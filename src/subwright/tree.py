@@ -5,54 +5,53 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
+from typing import NamedTuple
 
 from subwright.agent import Agent
 from subwright.claude_code import description_read, name_problem, named_tool
 from subwright.diagnostic import Source, Span
 from subwright.hooks import hook_problems
+from subwright.patterns import lazy
 
 MOST_MENTIONS = 100  # of a file
 _NEAR = 200  # characters of a line that are looked at
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+"  # of one word it might be any word
-_TYPE = re.compile(r"subagent_type[\"']?\s*[:=]\s*[\"'`](?P<name>[\w.-]+)[\"'`]")
-_AT = re.compile(r"@agent-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\b(?![:/])")
-_USE = re.compile(
+_TYPE = lazy(r"subagent_type[\"']?\s*[:=]\s*[\"'`](?P<name>[\w.-]+)[\"'`]")
+_AT = lazy(r"@agent-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\b(?![:/])")
+_USE = lazy(
     r"\b(?:use|invoke|call|launch|spawn|run|ask|consult|(?:delegate|hand off|defer|escalate) to)(?: the)?"
     rf" ([`*]{{0,3}})(?P<name>{_NAME})\1 (?:sub-?)?agent\Z",
     re.IGNORECASE,
 )
 # what is quickly found wherever that may be
 _NAMED_AGENT = re.compile(r"-(?=[a-z0-9]++[`*]{0,3} (?:sub-?)?((?-i:agent)))", re.IGNORECASE)
-_GOES_ON = re.compile(r"\w|[-_/:.]\w")
+_GOES_ON = lazy(r"\w|[-_/:.]\w")
 _REACH = 100  # characters that such words may take
-_TO = re.compile(
+_TO = lazy(
     r"\b(?:delegate|hand(?:ed|s)?[ -]?off|defer|escalate)[sd]?(?: [\w-]+){0,3} to(?: the)?"
     rf" `(?P<name>{_NAME})`(?! \w)",
     re.IGNORECASE,
 )
 _TO_NAME = re.compile(r"`(?<=[oe] `)(?<= to `|the `)[a-z][a-z0-9]*+-", re.IGNORECASE)
 _TO_WORDS = ("elegate", "and off", "andoff", "and-off", "defer", "Defer", "scalate")
-_FENCE = re.compile(r"\n```")
-_SHOWN = re.compile(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
-_EXAMPLE = re.compile(
+_FENCE = lazy(r"\n```")
+_SHOWN = lazy(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
+_EXAMPLE = lazy(
     r"(?:^|-)(?:your|my|some|any|name|example|sample|custom|new|other|foo|bar|type|specific)(?:-|$)"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A place where an agent's file names another agent to hand work to."""
 
     name: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(NamedTuple):
     """What the rules across files need of one agent that has a name; plain data, small enough to be kept.
 
     Attributes:
@@ -74,8 +73,7 @@ class Summary:
     mentions: tuple[Mention, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """The agents that one load root gives to a session, in the order in which the client reads their files.
 
     Attributes:

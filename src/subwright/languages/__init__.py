@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+from subwright.patterns import lazy
+
 PYTHON = ("python", "py", "python3")
 SHELL = ("bash", "sh", "shell")
 
-_JSON_COMMENT = re.compile(r'("(?:\\.|[^"\\\n])*+"?)|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_JSON_COMMENT = lazy(r'("(?:\\.|[^"\\\n])*+"?)|//[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
 class Problem(NamedTuple):

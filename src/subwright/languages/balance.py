@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from subwright.patterns import lazy
+
 
 class Unclosed(NamedTuple):
     """What a code opens and does not close: the offset of it, and how it is written."""
@@ -16,7 +18,7 @@ class Unclosed(NamedTuple):
 _DEEPEST = 50  # brackets in each other: more is no example that a person wrote
 
 # Every place in a shell code where something may open, close or hide.
-_SHELL = re.compile(
+_SHELL = lazy(
     r"""
       (?P<escape> \\.? )
     | (?P<comment> (?:(?<=[\s;&|()])|\A) \#[^\n]* )
@@ -28,12 +30,10 @@ _SHELL = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_SHELL_QUOTED = re.compile(
-    r"""(?P<escape>\\.?)|(?P<open>\$\(\(|\$\(|\$\{)|(?P<mark>["`])""", re.DOTALL
-)
-_ANSI = re.compile(r"(?:[^'\\]|\\.)*+'", re.DOTALL)
-_APOSTROPHE = re.compile(r"(?<=[A-Za-z])'(?:s|t|re|ve|ll|d|m)\b[^'\n]*$", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"<[A-Za-z][\w .'/-]*>")
+_SHELL_QUOTED = lazy(r"""(?P<escape>\\.?)|(?P<open>\$\(\(|\$\(|\$\{)|(?P<mark>["`])""", re.DOTALL)
+_ANSI = lazy(r"(?:[^'\\]|\\.)*+'", re.DOTALL)
+_APOSTROPHE = lazy(r"(?<=[A-Za-z])'(?:s|t|re|ve|ll|d|m)\b[^'\n]*$", re.MULTILINE)
+_PLACEHOLDER = lazy(r"<[A-Za-z][\w .'/-]*>")
 
 
 def shell(code: str) -> Unclosed | None:
@@ -94,7 +94,7 @@ def _after_quote(code: str, at: int, plain: bool) -> int:
     return found.end() if found else 0
 
 
-_SQL = re.compile(
+_SQL = lazy(
     r"""
       --[^\n]* | ^[ \t]*(?:\#|//)[^\n]*
     | (?P<opening> /\* | \$(?:[A-Za-z_]\w*)?\$ )
@@ -103,14 +103,12 @@ _SQL = re.compile(
     """,
     re.VERBOSE | re.MULTILINE,
 )
-_SQL_BEGINS = re.compile(
+_SQL_BEGINS = lazy(
     r"(?:\s|--[^\n]*|/\*.*?\*/)*+(?:select|with|insert|update|delete|create|alter|drop|merge|grant|explain|begin)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_SQL_STRING = {
-    mark: re.compile(rf"(?:[^{mark}\\]|\\.)*+{mark}", re.DOTALL) for mark in ("'", '"', "`")
-}
-_CUT = re.compile(r"(?:\.\.\.|…)\s*\Z")
+_SQL_STRING = {mark: lazy(rf"(?:[^{mark}\\]|\\.)*+{mark}", re.DOTALL) for mark in ("'", '"', "`")}
+_CUT = lazy(r"(?:\.\.\.|…)\s*\Z")
 
 
 def sql(code: str) -> Unclosed | None:

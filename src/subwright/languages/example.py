@@ -13,28 +13,29 @@ from collections.abc import Iterator
 
 from subwright import languages
 from subwright.languages import PYTHON, Problem, Reader, parse_python, said, without_comments
+from subwright.patterns import lazy
 
-_TEMPLATE = re.compile(r"\{%-? ?\w|\{\{-? ?[\w.|$ ]+ ?-?\}\}|\{\{[-#/]|<%|<<[A-Z]")
-_PLACEHOLDER = re.compile(r"<[A-Za-z][\w .'/-]*>")
+_TEMPLATE = lazy(r"\{%-? ?\w|\{\{-? ?[\w.|$ ]+ ?-?\}\}|\{\{[-#/]|<%|<<[A-Z]")
+_PLACEHOLDER = lazy(r"<[A-Za-z][\w .'/-]*>")
 _DOTS = r"(?:\.\.\.|…)"
-_LAST_DOTS = re.compile(rf"(?:,|(?<![\s,]))(\s*+){_DOTS}(\s*+)(?=[)\]}}])")
+_LAST_DOTS = lazy(rf"(?:,|(?<![\s,]))(\s*+){_DOTS}(\s*+)(?=[)\]}}])")
 
-_TRANSCRIPT = re.compile(r"^\s*(?:>>> |In \[\d+\]:|Traceback \(most recent)", re.MULTILINE)
-_FIRST_DOTS = re.compile(rf"(?<=[(\[{{,])(\s*+){_DOTS}\s*+(?:,|(?=[)\]}}]))")
-_MAGIC = re.compile(r"^([ \t]*)[%!][a-z].*", re.MULTILINE)
-_WORDS = re.compile(r"[ \t]*(?=[^\s#])")
-_EMPTY_BLOCK = re.compile(r"expected an indented block after .* on line (\d+)")
+_TRANSCRIPT = lazy(r"^\s*(?:>>> |In \[\d+\]:|Traceback \(most recent)", re.MULTILINE)
+_FIRST_DOTS = lazy(rf"(?<=[(\[{{,])(\s*+){_DOTS}\s*+(?:,|(?=[)\]}}]))")
+_MAGIC = lazy(r"^([ \t]*)[%!][a-z].*", re.MULTILINE)
+_WORDS = lazy(r"[ \t]*(?=[^\s#])")
+_EMPTY_BLOCK = lazy(r"expected an indented block after .* on line (\d+)")
 _MOST_EMPTY_BLOCKS = 20
 # Syntax that a later Python brought: the version, and how a line looks that has it.
 _LATER = (
-    ((3, 12), re.compile(r"\s*type\s+\w+.*=|\s*(?:async\s+)?(?:def|class)\s+\w+\[")),
-    ((3, 12), re.compile(r""".*\b[rR]?[fF][rR]?(["']).*\{[^{}]*\1""")),
-    ((3, 14), re.compile(r""".*\b[rR]?[tT][rR]?["']|\s*except\*?\s+[\w.]+\s*,""")),
+    ((3, 12), lazy(r"\s*type\s+\w+.*=|\s*(?:async\s+)?(?:def|class)\s+\w+\[")),
+    ((3, 12), lazy(r""".*\b[rR]?[fF][rR]?(["']).*\{[^{}]*\1""")),
+    ((3, 14), lazy(r""".*\b[rR]?[tT][rR]?["']|\s*except\*?\s+[\w.]+\s*,""")),
 )
 
 _LEFT_OUT = "\ue000"
 _STRING = r'"(?:\\.|[^"\\\n])*+"?'
-_JSON = re.compile(
+_JSON = lazy(
     rf"""
       (?P<union> (?:{_STRING}|(?<!\w)\w++) (?:\s*+\|\s*+(?:{_STRING}|\w++))++ )
     | "<[^<>"\n]++>"(?=\s*\}})  # some fields or other
@@ -50,7 +51,7 @@ _JSON = re.compile(
     """,
     re.VERBOSE,
 )
-_JSON_SPACE = re.compile(r"[\s,]*")
+_JSON_SPACE = lazy(r"[\s,]*")
 
 
 def problem(language: str, code: str) -> Problem | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from subwright.diagnostic import Fix, Related, Severity, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
@@ -29,8 +28,7 @@ FAMILIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a rule yields: where, what is wrong, and under `help` what to do about it.
 
     `span` is of the agent's text, the smallest that shows the problem. Messages are lowercase, without a full stop,
@@ -47,8 +45,7 @@ class Finding:
 C = TypeVar("C", bound=Callable[..., Iterator[Any]])
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule.
 
     Attributes:

@@ -14,6 +14,7 @@ from subwright.agent import Agent
 from subwright.diagnostic import Edit, Fix, Related, Severity, Source, Span
 from subwright.errors import did_you_mean
 from subwright.markdown import Fence, Heading
+from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 _MARKDOWN = ("markdown", "md", "mdx")
@@ -214,12 +215,12 @@ def _longer_fence(agent: Agent, fence: Fence) -> Fix | None:
     return None
 
 
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9_.-]{0,60})(?:\s[^<>\n]{0,200})?(/?)>")
+_TAG = lazy(r"<(/?)([A-Za-z][A-Za-z0-9_.-]{0,60})(?:\s[^<>\n]{0,200})?(/?)>")
 # Without one of these no tag lacks its other half; the second, which is quicker told, is found wherever the first is.
 _HALF = re.compile(r"<(?:/|details)")
-_HALF_OR_LIKE_IT = re.compile(r"<[/dD]")
+_HALF_OR_LIKE_IT = lazy(r"<[/dD]")
 # Of HTML: never closed, not always closed, or closed in the middle of a line.
-_UNPAIRED = re.compile(
+_UNPAIRED = lazy(
     r"area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
     r"|p|li|dt|dd|tr|td|th|thead|tbody|tfoot|option"
     r"|a|abbr|b|cite|code|del|em|i|ins|kbd|mark|q|s|samp|small|span|strong|sub|sup|u|var",
@@ -312,10 +313,8 @@ def _at_line_start(prose: str, tag: _Tag) -> bool:
     return not before.strip(" \t>-*+0123456789.)")
 
 
-_FILE = re.compile(
-    r"(?:\.{1,2}/)*[\w@%+.-]+(?:/[\w@%+.-]+)*\.\w{1,8}|(?:\.{1,2}/)*(?:[\w@%+.-]+/)+"
-)
-_STAND_IN = re.compile(r"path/to|\.\.\.|example|your[-_]|placeholder|(?:^|/)x{2,}|^file\.", re.I)
+_FILE = lazy(r"(?:\.{1,2}/)*[\w@%+.-]+(?:/[\w@%+.-]+)*\.\w{1,8}|(?:\.{1,2}/)*(?:[\w@%+.-]+/)+")
+_STAND_IN = lazy(r"path/to|\.\.\.|example|your[-_]|placeholder|(?:^|/)x{2,}|^file\.", re.I)
 _MOST_FOLDERS = 12
 
 

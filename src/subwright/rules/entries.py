@@ -20,6 +20,7 @@ from subwright.claude_code import (
     bare_tool,
 )
 from subwright.diagnostic import Edit, Fix, Source, Span
+from subwright.patterns import lazy
 
 Kind: TypeAlias = Literal[
     "tool",
@@ -38,12 +39,12 @@ Kind: TypeAlias = Literal[
 LONGEST = 200  # characters of an entry that is looked into
 MOST = 50_000  # characters of a frontmatter that is read once more for a fix
 
-_SERVER = re.compile(r"mcp__[^*]*[^*_](?:__\*)?")
-_NEARLY_MCP = re.compile(r"mcp(?:[:./-]|__?)\S", re.IGNORECASE)
-_SLASH = re.compile(r"([a-z][\w-]*)/(\*|[a-z]+(?:[_-][a-z0-9]+)+)")
-_MARK = re.compile(r"[^\w*(]+|and|or", re.IGNORECASE)
+_SERVER = lazy(r"mcp__[^*]*[^*_](?:__\*)?")
+_NEARLY_MCP = lazy(r"mcp(?:[:./-]|__?)\S", re.IGNORECASE)
+_SLASH = lazy(r"([a-z][\w-]*)/(\*|[a-z]+(?:[_-][a-z0-9]+)+)")
+_MARK = lazy(r"[^\w*(]+|and|or", re.IGNORECASE)
 _WRAPPED = "[]{}\"'`\u201c\u201d\u2018\u2019.,:"
-_JOINT = re.compile(r"[\s;|&+/,\[\]{}\"'`]+")
+_JOINT = lazy(r"[\s;|&+/,\[\]{}\"'`]+")
 
 
 class Meaning(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from subwright.diagnostic import Edit, Fix, Severity, Source, Span
 from subwright.errors import did_you_mean
@@ -11,8 +11,7 @@ from subwright.ignores import Ignore
 from subwright.rules import FAMILIES, Finding, every, resolve, rule
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(NamedTuple):
     """The comments of one text after all rules have run.
 
     Attributes:

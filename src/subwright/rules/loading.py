@@ -11,14 +11,13 @@ from subwright.claude_code import FIELDS, SUFFIX
 from subwright.diagnostic import Edit, Fix, Severity, Span
 from subwright.errors import did_you_mean
 from subwright.hooks import hook_problems, kind_of, stray_guards
+from subwright.patterns import lazy
 from subwright.reading import Problem
 from subwright.rules import Finding, quoted, rule, shorten
 from subwright.spec import Field
 
-_EXAMPLE = re.compile(r"</?example>|</?commentary>", re.IGNORECASE)
-_SPEAKER = re.compile(
-    r"(?:user|human|assistant|agent|context|commentary|<[\w/-]+>.*)", re.IGNORECASE
-)
+_EXAMPLE = lazy(r"</?example>|</?commentary>", re.IGNORECASE)
+_SPEAKER = lazy(r"(?:user|human|assistant|agent|context|commentary|<[\w/-]+>.*)", re.IGNORECASE)
 
 
 @rule(Severity.ERROR, stops=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from subwright.agent import Agent
 from subwright.diagnostic import Severity, Span
 from subwright.languages import SHELL
+from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 
@@ -58,19 +59,19 @@ _WEB_COMMANDS = (
     "downloadstring",
 )
 _WEB = rf"(?:{'|'.join(_WEB_COMMANDS)})\b"
-_FROM_WEB = re.compile(rf"\b{_WEB}", re.IGNORECASE)
-_INTO_SHELL = re.compile(
+_FROM_WEB = lazy(rf"\b{_WEB}", re.IGNORECASE)
+_INTO_SHELL = lazy(
     r"\|\s*(?:sudo(?:\s+-\w+)*\s+)?(?:env\s+(?:\w+=\S*\s+)*)?(?:/(?:usr/)?bin/)?"
     r"(?:(?:ba|z|da|k|fi)?sh\b|(?:python3?|node|perl|ruby)(?:\s+-)?\s*(?=$|[;&|)\"'])|iex\b|invoke-expression\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_SHELL_OF_WEB = re.compile(
+_SHELL_OF_WEB = lazy(
     rf"(?:\b(?:ba|z|da|k)?sh|\bsource|(?:^|[\s;&|])\.)\s+(?:-\w+\s+)*<\(\s*(?:sudo\s+)?{_WEB}"
     rf"|\b(?:eval|(?:(?:ba|z|da|k)?sh|python3?|node|perl|ruby)\s+-\w+)\s+[\"']?(?:\$\(|`)\s*{_WEB}"
     rf"|\b(?:iex|invoke-expression)\b[^\n|]{{0,80}}?{_WEB}",
     re.IGNORECASE,
 )
-_CONTINUED = re.compile(r"\\\r?\n")
+_CONTINUED = lazy(r"\\\r?\n")
 _REACH = 300  # characters between a download and what runs it
 
 
@@ -167,10 +168,10 @@ def _fetched(text: str) -> Iterator[tuple[str, Span]]:
         yield whole[start:end], Span(start, end if first < 0 else first)
 
 
-_TAGS = re.compile("[\U000e0000-\U000e007f]+")
-_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{2,6}\U000e007f")
-_SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_SELECTED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}|[\U000e0100-\U000e01ef]")
+_TAGS = lazy("[\U000e0000-\U000e007f]+")
+_FLAG = lazy("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{2,6}\U000e007f")
+_SELECTOR = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_SELECTED = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}|[\U000e0100-\U000e01ef]")
 
 
 @rule(Severity.WARNING, source=True)
@@ -197,8 +198,8 @@ def hidden_text(agent: Agent) -> Iterator[Finding]:
     Review the code ✔️ in Scotland 🏴󠁧󠁢󠁳󠁣󠁴󠁿.
     ```
     """
-    text = agent.text
-    if not _TAGS.search(agent.characters) and not _SELECTOR.search(agent.characters):
+    text, characters = agent.text, agent.characters
+    if not characters or not (_TAGS.search(characters) or _SELECTOR.search(characters)):
         return
     flags = {found.end() for found in _FLAG.finditer(text)}
     for found in _TAGS.finditer(text):
@@ -216,9 +217,9 @@ def hidden_text(agent: Agent) -> Iterator[Finding]:
             yield Finding(Span(start, end), message, "take it away, and ask where it came from")
 
 
-_IDEOGRAPH = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_IDEOGRAPH = lazy("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
-_TO_A_MODEL = re.compile(
+_TO_A_MODEL = lazy(
     r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,40}\b(?:previous|prior|above|earlier|preceding|other|all)\b"
     r"[^.\n]{0,40}\b(?:instructions?|prompts?|rules?|guidelines|messages)\b"
     r"|\b(?:do\ not|don't|never|without)\s+(?:tell|inform|mention|reveal|disclose|notify|alert|warn|show|ask)\w*\b"
@@ -269,7 +270,7 @@ def hidden_instruction(agent: Agent) -> Iterator[Finding]:
 
 _COMMENT = re.compile("<!--")
 _LIKE_REFERENCE = re.compile(r"\](?:(?<=\[//\])|(?<=\[_\])|(?<=\[comment\])):")
-_REFERENCE = re.compile(
+_REFERENCE = lazy(
     r"^\[(?://|comment|_)\]:[ \t]*(?:#|<>)[ \t]*[(\"'](.*)[)\"'][ \t]*\r?$", re.MULTILINE
 )
 
@@ -288,7 +289,7 @@ def _comments(text: str, body: Span) -> Iterator[Span]:
 
 
 # What a secret begins with and how it goes on, by what it is.
-_SECRET = re.compile(
+_SECRET = lazy(
     r"""(?<![A-Za-z0-9_-])(?:
       (?P<AWS_access_key> (?:AKIA|ASIA)[A-Z2-7]{16} )
     | (?P<GitHub_token> gh[pousr]_[A-Za-z0-9]{36,251} | github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59} )
@@ -318,7 +319,7 @@ _TRACES = tuple(
         ),
     )
 )
-_MADE_UP = re.compile(
+_MADE_UP = lazy(
     r"example|sample|placeholder|dummy|fake|test|your|secret|token|redacted|x{3}|0{4}|1234|abcd|a1b2|1a2b|(.)\1{3}",
     re.IGNORECASE,
 )

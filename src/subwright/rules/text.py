@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from subwright.agent import Agent
 from subwright.diagnostic import Edit, Fix, Severity, Span
 from subwright.mojibake import ENCODINGS
+from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 
@@ -100,16 +101,16 @@ def lost_character(agent: Agent) -> Iterator[Finding]:
 
 
 # None of these can be seen; some are needed in emoji and in scripts.
-_INVISIBLE = re.compile(
+_INVISIBLE = lazy(
     "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028\u2029\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
     "\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a]+"
 )
 _MEANINGLESS = frozenset("\u200b\u2060\ufeff")
 _JOINERS = frozenset("\u200c\u200d")
 _MARKS = frozenset("\u200e\u200f")
-_SELECTOR = re.compile("[\ufe00-\ufe0f]")
-_SELECTORS = re.compile("[\ufe00-\ufe0f]{2}")
-_SELECTS = re.compile(r"[0-9#*]|[^\x00-\x7f\s]")
+_SELECTOR = lazy("[\ufe00-\ufe0f]")
+_SELECTORS = lazy("[\ufe00-\ufe0f]{2}")
+_SELECTS = lazy(r"[0-9#*]|[^\x00-\x7f\s]")
 
 
 @rule(Severity.WARNING, fixable=True, source=True)
@@ -146,7 +147,7 @@ def invisible_character(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text = agent.text
-    if not _INVISIBLE.search(agent.characters):
+    if not agent.characters or not _INVISIBLE.search(agent.characters):
         return
     for found in _INVISIBLE.finditer(text, 1 if text[0] == "\ufeff" else 0):
         span = Span(*found.span())
@@ -180,8 +181,8 @@ def _belongs(agent: Agent, span: Span) -> bool:
     return selected in _MARKS and _RIGHT_TO_LEFT.search(agent.characters) is not None
 
 
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_PLAIN = re.compile(r"[^\W_]|[ \t\r\n.,;!?'\"“”’]")
+_RIGHT_TO_LEFT = lazy("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_PLAIN = lazy(r"[^\W_]|[ \t\r\n.,;!?'\"“”’]")
 
 
 def _is_safe_to_remove(agent: Agent, span: Span) -> bool:
@@ -200,7 +201,7 @@ def _is_safe_to_remove(agent: Agent, span: Span) -> bool:
     )
 
 
-_BIDIRECTIONAL = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_BIDIRECTIONAL = lazy("[\u202a-\u202e\u2066-\u2069]")
 
 
 @rule(Severity.WARNING, source=True)
@@ -227,7 +228,7 @@ def bidirectional_control(agent: Agent) -> Iterator[Finding]:
     Never run rm -rf / unless told to. שלום
     ```
     """
-    if _BIDIRECTIONAL.search(agent.characters):
+    if agent.characters and _BIDIRECTIONAL.search(agent.characters):
         for found in _BIDIRECTIONAL.finditer(agent.text):
             message = f"{_named(found[0])} makes the text look different from what it says"
             yield Finding(Span(*found.span()), message, "take it away")
@@ -240,7 +241,7 @@ def _is_mojibake(agent: Agent, span: Span) -> bool:
     return at >= 0 and span.start < runs[at].span.end
 
 
-_CONTROL = re.compile("(?:[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n))+")
+_CONTROL = lazy("(?:[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n))+")
 
 
 @rule(Severity.WARNING, source=True)
@@ -267,6 +268,8 @@ def control_character(agent: Agent) -> Iterator[Finding]:
     A failing test is red.
     ```
     """
+    if not agent.characters:
+        return
     # a file of another encoding, or one whose lines end otherwise, is wrong as a whole
     whole = agent.invalid is not None or "\0" in agent.text[:4] or "\n" not in agent.text
     if whole or not _CONTROL.search(agent.characters):
@@ -281,12 +284,12 @@ def control_character(agent: Agent) -> Iterator[Finding]:
 # Names in braces; in prose they are what a template has left, unless the agent is about such templates.
 _BRACES = r"(?<![\\$\w{]){{ ?-? ?(?:cookiecutter\.)?[A-Za-z_]\w* ?-? ?}}(?!})"
 _STATEMENT = r"-? (?:if|elif|else|endif|for|endfor|set|include|raw|endraw)\b[^\n]{0,80}?"
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy(
     rf"<<(?:[A-Z][A-Z0-9_]*|[a-z_]\w*(?:\.[a-z_]\w*)+)>>|{_BRACES}|<%{_STATEMENT}%>|{{%{_STATEMENT}%}}"
     r"|<%= ?\w[\w.]* ?%>|\[INSERT [A-Z][A-Z0-9 _'-]*\](?!\()"
 )
 _OPENINGS = tuple(map(re.compile, ("<[<%]", "{[{%]", r"\[INSERT ")))
-_ABOUT_TEMPLATES = re.compile(
+_ABOUT_TEMPLATES = lazy(
     r"jinja|handlebars|mustache|vue|angular|liquid|nunjucks|twig|helm|ansible|n8n|django|blade|svelte|hugo|\bejs\b|\berb\b"
     r"|\bdbt\b|rails|cookiecutter|placeholder|templat",
     re.IGNORECASE,
@@ -348,7 +351,7 @@ def _is_of_a_template_language(placeholder: str, text: str) -> bool:
     return not plain and _ABOUT_TEMPLATES.search(text) is not None
 
 
-_SHOWN = re.compile(r"(?<!`)(`+)(?!`)[^\n]+?(?<!`)\1(?!`)|“[^”\n]*”|\"[^\"\n]*\"|<!--[^\n]*?-->")
+_SHOWN = lazy(r"(?<!`)(`+)(?!`)[^\n]+?(?<!`)\1(?!`)|“[^”\n]*”|\"[^\"\n]*\"|<!--[^\n]*?-->")
 _LONGEST_LINE = 5000
 
 
@@ -434,8 +437,8 @@ def _goes_on(text: str, end: int) -> bool:
     return newline >= 0 and bool(_WORDS_FIRST.match(text, newline + 1))
 
 
-_WORDS_FIRST = re.compile(r"[ \t>]*[^\s>]")
-_LINE_END = re.compile(r"\r?\n")
+_WORDS_FIRST = lazy(r"[ \t>]*[^\s>]")
+_LINE_END = lazy(r"\r?\n")
 
 
 @rule(Severity.INFO, fixable=True, source=True)

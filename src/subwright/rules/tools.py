@@ -24,11 +24,12 @@ from subwright.claude_code import (
 from subwright.diagnostic import Edit, Fix, Related, Severity, Span
 from subwright.errors import did_you_mean
 from subwright.hooks import kind_of
+from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 from subwright.rules.entries import Meaning, dropped, either, meaning, replaced, safe
 
-_MCP_TOOL = re.compile(r"(?<![\w/])mcp__([A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*)__(\w[\w-]*)(?![\w*])")
-_TOOL = re.compile(
+_MCP_TOOL = lazy(r"(?<![\w/])mcp__([A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*)__(\w[\w-]*)(?![\w*])")
+_TOOL = lazy(
     r"\b(?:use|using|call|invoke|run|with|via|through) (?:the |your )?[`*]*(\w+)[`*]*\Z",
     re.IGNORECASE,
 )
@@ -37,8 +38,8 @@ _ALWAYS_GIVEN = (
     SUBAGENT_TOOLS - NOT_BESIDE_BASH
 )  # to an agent that asks for it and disallows nothing
 _SEPARATORS = ";|&+/"
-_PLAIN = re.compile(r"\w(?:[\w, *()-]|:(?=\S))*")
-_DENIED = re.compile(
+_PLAIN = lazy(r"\w(?:[\w, *()-]|:(?=\S))*")
+_DENIED = lazy(
     r"\b(?:not|never|no|without|instead|avoid|cannot|if|when|unless|except|user|main|parent|caller"
     r"|orchestrator)\b|n't\b",
     re.IGNORECASE,

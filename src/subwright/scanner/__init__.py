@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from subwright.patterns import lazy
 from subwright.scanner import syntax
 from subwright.scanner.section import Section, UnsureError
 from subwright.scanner.syntax import FenceAt, HeadingAt
@@ -30,7 +31,7 @@ _CANDIDATE = re.compile(
     )""",
     re.VERBOSE,
 )
-_MARKERS = re.compile(r"[ \t>*+\-0-9.)]*+")
+_MARKERS = lazy(r"[ \t>*+\-0-9.)]*+")
 
 
 def scan(text: str) -> list[HeadingAt | FenceAt]:

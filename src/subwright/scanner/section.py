@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 
+from subwright.patterns import lazy
 from subwright.scanner import syntax
 from subwright.scanner.syntax import FenceAt, HeadingAt
 
@@ -12,11 +13,11 @@ from subwright.scanner.syntax import FenceAt, HeadingAt
 _DEEPEST = 20
 
 # a blank line, then one without an indent: nothing but a fence or HTML at the top level can be open across these
-_BREAK = re.compile(r"\n[ \t]*+\n(?=[^ \t\n])")
+_BREAK = lazy(r"\n[ \t]*+\n(?=[^ \t\n])")
 
 # a link reference definition on one line, with nothing in it that asks for a closer look
-_LABEL = re.compile(r"\[[^\[\]\\\n]*+")
-_DEFINITION = re.compile(
+_LABEL = lazy(r"\[[^\[\]\\\n]*+")
+_DEFINITION = lazy(
     r"\[([^\[\]\\\n]++)\]:[ \t]*+(?!(?:vbscript|javascript|file|data):)[a-z0-9/.#_?=%&+~:@!$,*-]++"
     rf"([ \t]++(?:\"[^\"\\\n]*+\"|'[^'\\\n]*+'|\([^()\\\n]*+\)))?+[ \t]*+{syntax.END}",
     re.IGNORECASE,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from subwright.patterns import lazy
+
 
 class HeadingAt(NamedTuple):
     """A heading: where its first line starts, its level, its text."""
@@ -35,14 +37,14 @@ BLANKS = "\t\n\v\f\r \xa0\u1680\u202f\u205f\u3000\u2028\u2029" + "".join(
 
 END = r"(?=\n|\Z)"
 FENCE = re.compile(r"`{3,}+(?![^`\n]*+`)|~{3,}+")
-CLOSING = {mark: re.compile(rf"({mark}{{3,}}+)[ \t]*+{END}") for mark in "`~"}
-_CLOSING_LINE = {mark: re.compile(rf"\n {{0,3}}({mark}{{3,}}+)[ \t]*+{END}") for mark in "`~"}
-HEADING = re.compile(r"#{1,6}(?=[ \t\n]|\Z)")
-RULE = re.compile(rf"(?:(?:\*[ \t]*+){{3,}}+|(?:-[ \t]*+){{3,}}+|(?:_[ \t]*+){{3,}}+){END}")
-ITEM = re.compile(r"(?:[-+*]|([0-9]{1,9}+)[.)])(?=[ \t\n]|\Z)")
-UNDERLINE = re.compile(rf"(?:=++|-++)[ \t]*+{END}")
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_BLANK_LINE = re.compile(r"\n(?=[ \t]*+(?:\n|\Z))")
+CLOSING = {mark: lazy(rf"({mark}{{3,}}+)[ \t]*+{END}") for mark in "`~"}
+_CLOSING_LINE = {mark: lazy(rf"\n {{0,3}}({mark}{{3,}}+)[ \t]*+{END}") for mark in "`~"}
+HEADING = lazy(r"#{1,6}(?=[ \t\n]|\Z)")
+RULE = lazy(rf"(?:(?:\*[ \t]*+){{3,}}+|(?:-[ \t]*+){{3,}}+|(?:_[ \t]*+){{3,}}+){END}")
+ITEM = lazy(r"(?:[-+*]|([0-9]{1,9}+)[.)])(?=[ \t\n]|\Z)")
+UNDERLINE = lazy(rf"(?:=++|-++)[ \t]*+{END}")
+_LINE = lazy(r"[^\n]*\n|[^\n]+")
+_BLANK_LINE = lazy(r"\n(?=[ \t]*+(?:\n|\Z))")
 
 # how a block of HTML opens, and what closes it; those of the last two kinds go down to a blank line
 _NAMES = (
@@ -54,16 +56,16 @@ _NAMES = (
 _VALUE = r"(?:[^\"'=<>`\x00-\x20]+|'[^']*'|\"[^\"]*\")"
 HTML: tuple[tuple[re.Pattern[str], re.Pattern[str] | None], ...] = (
     (
-        re.compile(r"<(?a:script|pre|style|textarea)(?=\s|>|\Z)", re.IGNORECASE),
-        re.compile(r"</(?a:script|pre|style|textarea)>", re.IGNORECASE),
+        lazy(r"<(?a:script|pre|style|textarea)(?=\s|>|\Z)", re.IGNORECASE),
+        lazy(r"</(?a:script|pre|style|textarea)>", re.IGNORECASE),
     ),
-    (re.compile("<!--"), re.compile("-->")),
-    (re.compile(r"<\?"), re.compile(r"\?>")),
-    (re.compile("<![A-Za-z]"), re.compile(">")),
-    (re.compile(r"<!\[CDATA\["), re.compile(r"\]\]>")),
-    (re.compile(rf"</?(?a:{_NAMES})(?=\s|/?>|\Z)", re.IGNORECASE), None),
+    (lazy("<!--"), lazy("-->")),
+    (lazy(r"<\?"), lazy(r"\?>")),
+    (lazy("<![A-Za-z]"), lazy(">")),
+    (lazy(r"<!\[CDATA\["), lazy(r"\]\]>")),
+    (lazy(rf"</?(?a:{_NAMES})(?=\s|/?>|\Z)", re.IGNORECASE), None),
     (
-        re.compile(
+        lazy(
             rf"(?:<[A-Za-z][A-Za-z0-9\-]*(?:\s+[a-zA-Z_:][a-zA-Z0-9:._-]*(?:\s*=\s*{_VALUE})?)*\s*/?>"
             r"|</[A-Za-z][A-Za-z0-9\-]*\s*>)\s*\Z"
         ),
