@@ -26,8 +26,9 @@ _USE = lazy(
     rf" ([`*]{{0,3}})(?P<name>{_NAME})\1 (?:sub-?)?agent\Z",
     re.IGNORECASE,
 )
-# what is quickly found wherever that may be
-_NAMED_AGENT = re.compile(r"-(?=[a-z0-9]++[`*]{0,3} (?:sub-?)?((?-i:agent)))", re.IGNORECASE)
+# what is quickly found wherever that, or `_TO`, may be found
+_NAMED_AGENT = re.compile(r"-(?=\w++[`*]{0,3} (?:\w{3}-?)?(agent))")
+_TO_NAME = re.compile(r"`(?<=[tT][oO] `|[hH][eE] `)\w++-")
 _GOES_ON = lazy(r"\w|[-_/:.]\w")
 _REACH = 100  # characters that such words may take
 _TO = lazy(
@@ -35,7 +36,6 @@ _TO = lazy(
     rf" `(?P<name>{_NAME})`(?! \w)",
     re.IGNORECASE,
 )
-_TO_NAME = re.compile(r"`(?<=[oe] `)(?<= to `|the `)[a-z][a-z0-9]*+-", re.IGNORECASE)
 _TO_WORDS = ("elegate", "and off", "andoff", "and-off", "defer", "Defer", "scalate")
 _FENCE = lazy(r"\n```")
 _SHOWN = lazy(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
