@@ -133,7 +133,8 @@ def _is_later(lines: list[str]) -> bool:
 
 def _python_wholes(part: str) -> Iterator[str]:
     """What a code may be a part of: a decorated function, a signature, the inside of a dictionary."""
-    yield f"{part}\ndef _(): pass"
+    if "@" in part or "\\" in part:  # a function after anything else is one by itself
+        yield f"{part}\ndef _(): pass"
     if re.match(r"[\w.]+\(", part):
         yield f"def _{part[part.index('(') :].rstrip()}: pass"
     yield f"{{{part}}}"

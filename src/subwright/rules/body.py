@@ -18,6 +18,7 @@ from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 _MARKDOWN = ("markdown", "md", "mdx")
+_INK = re.compile(r"\S")
 
 
 @rule(Severity.WARNING)
@@ -42,8 +43,7 @@ def empty_body(agent: Agent) -> Iterator[Finding]:
     Review the diff that you are given. List what is wrong, with file and line.
     ```
     """
-    body = agent.spec.body
-    if agent.reading.problem is None and not agent.text[slice(*body)].strip():
+    if agent.reading.problem is None and not _INK.search(agent.text, *agent.spec.body):
         field = agent.field("name") or agent.field("description")
         yield Finding(field.key if field else Span(0, 0), "the agent has no prompt")
 
@@ -488,6 +488,10 @@ def duplicate_section(agent: Agent) -> Iterator[Finding]:
     Keywords are in capitals.
     ```
     """
+    if len({heading.text.strip().lower() for heading in agent.spec.headings}) == len(
+        agent.spec.headings
+    ):
+        return
     seen: dict[tuple[str, ...], Heading] = {}
     for heading, above in _outline(agent.spec.headings):
         path = (*above, heading.text.strip().lower())

@@ -423,7 +423,7 @@ def odd_name(agent: Agent) -> Iterator[Finding]:
     if not _WORD.fullmatch(field.data):
         yield Finding(field.value, "the name is not in lower case with hyphens")
     elif agent.place.path:
-        stem = re.split(r"[/\\]", agent.place.path)[-1].rpartition(".")[0]
+        stem = agent.place.path.replace("\\", "/").rpartition("/")[2].rpartition(".")[0]
         if stem != field.data and agent.place.path != "agent.md":
             yield Finding(field.value, f"the file is named `{shorten(stem)}`")
 

@@ -795,11 +795,10 @@ def ignored_item(agent: Agent) -> Iterator[Finding]:
     """
     for name in ("tools", "disallowedTools"):
         field = agent.field(name)
-        if (
-            field is None
-            or not isinstance(field.data, list)
-            or claude_code.asked_tools(field.data) == []
-        ):
+        if field is None or not isinstance(field.data, list):
+            continue
+        texts = all(isinstance(item, str) for item in field.data)
+        if texts or claude_code.asked_tools(field.data) == []:
             continue
         for index, item in enumerate(field.data):
             if not isinstance(item, str):
@@ -983,9 +982,11 @@ def ungranted_tool(agent: Agent) -> Iterator[Finding]:
         found += [(m.span(), m[0]) for m in _MCP_TOOL.finditer(text, *body)]
     at = text.find(" tool", *body)
     while at >= 0:
-        named = _TOOL.search(text, max(body.start, at - 60), at)
-        if named and named[1] in TOOLS and not text[at + 5 : at + 6].isalnum():
-            found.append((named.span(1), named[1]))
+        start = max(body.start, at - 60)
+        if text[start:at].rpartition(" ")[2].strip("`*") in TOOLS:
+            named = _TOOL.search(text, start, at)
+            if named and not text[at + 5 : at + 6].isalnum():
+                found.append((named.span(1), named[1]))
         at = text.find(" tool", at + 1, body.end)
     if not found:
         return
