@@ -41,7 +41,8 @@ def shell(code: str) -> Unclosed | None:
 
     A `)` too many is the pattern of a `case`, and an apostrophe within a word is no quote.
     """
-    code = _PLACEHOLDER.sub(lambda found: "_" * len(found[0]), code)
+    if "<" in code:
+        code = _PLACEHOLDER.sub(lambda found: "_" * len(found[0]), code)
     stack: list[Unclosed] = []
     heredocs: list[tuple[Unclosed, str]] = []
     at = 0
@@ -51,18 +52,18 @@ def shell(code: str) -> Unclosed | None:
         if found is None:
             return stack[-1] if stack else heredocs[0][0] if heredocs else None
         start, at = found.span()
-        groups = found.groupdict()
-        mark = found["mark"]
-        if found["open"]:
-            stack.append(Unclosed(start, found["open"]))
-        elif groups.get("ansi") or mark == "'":
+        kind, words = found.lastgroup, found[0]
+        mark = words if kind == "mark" else ""
+        if kind == "open":
+            stack.append(Unclosed(start, words))
+        elif kind == "ansi" or mark == "'":
             literal = top == "${" and any(outer.mark == '"' for outer in stack)
             if mark and (literal or _APOSTROPHE.match(code, start)):
                 continue
             at = _after_quote(code, at, bool(mark))
             if not at:
                 return Unclosed(start, "'")
-        elif groups.get("heredoc") and not any("((" in outer.mark for outer in stack):
+        elif kind == "heredoc" and not any("((" in outer.mark for outer in stack):
             word = found["single"] or found["double"] or found["bare"]
             heredocs.append((Unclosed(start, f"<<{word}"), word))
         elif mark == "\n":
