@@ -52,7 +52,11 @@ class Spec:
 
     def field(self, name: str) -> Field | None:
         """The field of that name that counts."""
-        return next((field for field in reversed(self.fields) if field.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
 
     @cached_property
     def blocks(self) -> tuple[Heading | Fence, ...]:

@@ -537,10 +537,12 @@ def empty_section(agent: Agent) -> Iterator[Finding]:
         if following and following.level > heading.level:
             continue
         end = following.span.start if following else agent.spec.body.end
-        rest = agent.text[heading.span.end : end]
-        if not rest.strip(" \t\r\n=-"):
+        if not _WORDS.search(agent.text, heading.span.end, end):
             message = f"the section `{shorten(heading.text)}` is empty"
             yield Finding(agent.source.stripped(heading.span), message)
+
+
+_WORDS = re.compile(r"[^ \t\r\n=-]")
 
 
 def _outline(headings: Iterable[Heading]) -> Iterator[tuple[Heading, tuple[str, ...]]]:

@@ -313,7 +313,7 @@ _TRACES = tuple(
         re.compile,
         (
             "_[A-Za-z0-9]{22}",
-            r"-(?:BEGIN |(?<=glpat-)|(?<=sk-)(?:ant|proj|svcacct|admin|\w{20}T3)|(?<=xox[abposr]-)|(?<=pypi-))",
+            r"-(?:BEGIN |(?<=[a-t]-)(?=[\w-]{20})(?:(?<=sk-)|(?<=glpat-)|(?<=xox[abposr]-)|(?<=pypi-)))",
             "A(?:KIA|SIA|Iza)",
             r"/(?<=slack\.com/)",
         ),
