@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from subwright import claude_code, mojibake, reading
+from subwright.bun_yaml import MappingNode, SequenceNode
 from subwright.contract import Contract
 from subwright.diagnostic import Source, Span
 from subwright.mojibake import Run
@@ -133,14 +134,12 @@ class Agent:
             field: the field.
             path: of keys and indices into the value, as far as they are there.
         """
-        import yaml
-
         node, span = field.node, field.value if field.value.end > field.value.start else field.key
         for step in path:
-            if isinstance(step, int) and isinstance(node, yaml.SequenceNode):
+            if isinstance(step, int) and isinstance(node, SequenceNode):
                 node = node.value[step]
                 span = self.reading.span(node)
-            elif isinstance(node, yaml.MappingNode):
+            elif isinstance(node, MappingNode):
                 found = [pair for pair in node.value if getattr(pair[0], "value", None) == step]
                 if not found:
                     break
@@ -166,9 +165,7 @@ class Agent:
         found = self.field(name)
         if found is None:
             return None
-        import yaml
-
-        nodes = found.node.value if isinstance(found.node, yaml.SequenceNode) else [found.node]
+        nodes = found.node.value if isinstance(found.node, SequenceNode) else [found.node]
         texts = found.data if isinstance(found.data, list) else [found.data]
         entries = (
             entry

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from subwright.agent import Agent
+from subwright.bun_yaml import Node, ScalarNode
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.patterns import lazy
-
-if TYPE_CHECKING:
-    import yaml
 
 _MARK = "subwright:"
 _YAML = lazy(r"(?:(?<=\s)|^)(?P<comment>#[ \t]*subwright:(?P<words>[^\r\n]*))", re.MULTILINE)
@@ -85,14 +83,12 @@ def _comments(agent: Agent) -> Iterator[re.Match[str]]:
                 yield match
 
 
-def _scalars(agent: Agent, node: yaml.Node) -> Iterator[Span]:
-    import yaml
-
+def _scalars(agent: Agent, node: Node) -> Iterator[Span]:
     nodes = [node]
     seen = set()
     while nodes:
         current = nodes.pop()
-        if isinstance(current, yaml.ScalarNode):
+        if isinstance(current, ScalarNode):
             yield agent.reading.span(current)
         elif id(current) not in seen:
             seen.add(id(current))

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from subwright import bun_yaml, claude_code
-from subwright.bun_yaml import UnreadableError
+from subwright.bun_yaml import MappingNode, Node, SequenceNode, UnreadableError
 from subwright.diagnostic import Source, Span
-from subwright.spec import Field, Spec, node_span
-
-if TYPE_CHECKING:
-    import yaml
+from subwright.spec import Field, Spec
 
 # Why a file has no fields that the client could read.
 Reason: TypeAlias = Literal[
@@ -76,11 +73,10 @@ class Reading:
     early: Span | None = None
     read: Rewritten = field(default_factory=lambda: Rewritten(""))
 
-    def span(self, node: yaml.Node) -> Span:
+    def span(self, node: Node) -> Span:
         """Where a node of the frontmatter stands in the text."""
-        start, end = node_span(node)
         first = self.spec.frontmatter.start
-        return Span(first + self.read.before(start), first + self.read.before(end))
+        return Span(first + self.read.before(node.start), first + self.read.before(node.end))
 
 
 def decode(raw: bytes) -> tuple[str, int | None]:
@@ -156,16 +152,13 @@ def _read_block(spec: Spec, early: Span | None) -> Reading:
 
 def _fields(spec: Spec, read: Rewritten) -> tuple[Field, ...] | None:
     """The fields of a block; None where it is no mapping."""
-    import yaml
-
     node = bun_yaml.compose(read.text)
-    if not isinstance(node, yaml.MappingNode):
+    if not isinstance(node, MappingNode):
         return None
     first = spec.frontmatter.start
 
-    def place(part: yaml.Node) -> Span:
-        start, end = node_span(part)
-        return Span(first + read.before(start), first + read.before(end))
+    def place(part: Node) -> Span:
+        return Span(first + read.before(part.start), first + read.before(part.end))
 
     return tuple(
         Field(
@@ -213,11 +206,9 @@ def _is_quoted(value: str) -> bool:
 
 
 def _is_list(value: str) -> bool:
-    import yaml
-
     if value[0] != "[" or value[-1] != "]":
         return False
     try:
-        return isinstance(bun_yaml.compose(value), yaml.SequenceNode)
+        return isinstance(bun_yaml.compose(value), SequenceNode)
     except UnreadableError:
         return False

@@ -24,13 +24,16 @@ class SpecError(DiagnosticError):
 
 @dataclass(frozen=True)
 class Field:
-    """One entry of the frontmatter; `data` is its value as plain Python."""
+    """One entry of the frontmatter; `data` is its value as plain Python.
+
+    `node` is the value as it was read: of PyYAML here, of `bun_yaml` in what the client reads.
+    """
 
     name: str
     key: Span
     value: Span
     data: Any
-    node: yaml.Node
+    node: Any
 
 
 @dataclass(frozen=True)

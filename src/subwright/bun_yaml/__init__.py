@@ -9,21 +9,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from subwright.bun_yaml.parser import Parser
-from subwright.bun_yaml.scanner import PREFIX, Node, UnreadableError
+from subwright.bun_yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, UnreadableError
 
-__all__ = ["UnreadableError", "compose", "key", "value"]
+__all__ = [
+    "MappingNode",
+    "Node",
+    "ScalarNode",
+    "SequenceNode",
+    "UnreadableError",
+    "compose",
+    "key",
+    "value",
+]
 
 
 def compose(text: str) -> Node:
-    """The nodes of a text, as `yaml.compose` gives them; several documents are a sequence of them.
+    """The nodes of a text; several documents are a sequence of them.
 
-    Marks hold nothing but their index. A scalar that Bun takes for a number, a truth value or null has the tag of
-    that; all other scalars are texts.
+    A scalar that Bun takes for a number, a truth value or null has the tag of that; all other scalars are texts.
 
     Raises:
         UnreadableError: Bun does not read it, or it is nested some hundred deep, which no agent is.
     """
+    from subwright.bun_yaml.parser import Parser
+
     try:
         return Parser(text).documents()
     except RecursionError:
@@ -39,7 +48,7 @@ def value(node: Node) -> Any:
     try:
         return _value(node, {})
     except RecursionError:
-        raise UnreadableError("it is nested too deeply", node.start_mark.index) from None
+        raise UnreadableError("it is nested too deeply", node.start) from None
 
 
 def key(data: Any) -> str:
@@ -64,14 +73,12 @@ def _spelt(number: float) -> str:
     return f"{mantissa.removesuffix('.0')}e{int(exponent):+}" if exponent else mantissa
 
 
-def _value(node: Any, known: dict[int, Any]) -> Any:
-    import yaml
-
-    if isinstance(node, yaml.ScalarNode):
+def _value(node: Node, known: dict[int, Any]) -> Any:
+    if isinstance(node, ScalarNode):
         return _scalar_value(node)
     if id(node) in known:
         return known[id(node)]
-    if isinstance(node, yaml.SequenceNode):
+    if isinstance(node, SequenceNode):
         items: list[Any] = [_value(item, known) for item in node.value]
         known[id(node)] = items
         return items
@@ -80,14 +87,13 @@ def _value(node: Any, known: dict[int, Any]) -> Any:
     return entries
 
 
-def _scalar_value(node: Any) -> Any:
-    text: str = node.value
-    kind = node.tag.removeprefix(PREFIX)
-    if kind == "str":
+def _scalar_value(node: ScalarNode) -> Any:
+    text, tag = node.value, node.tag
+    if tag == "str":
         return text
-    if kind == "null":
+    if tag == "null":
         return None
-    if kind == "bool":
+    if tag == "bool":
         return text.lower() == "true"
     return _number(text)
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from subwright.bun_yaml.scanner import (
-    PREFIX,
-    Context,
-    Mark,
-    Node,
-    Scanner,
-    Token,
-    UnreadableError,
-    nodes,
-)
+from subwright.bun_yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, UnreadableError
+from subwright.bun_yaml.scanner import Context, Scanner, Token
 
 MOST_ALIASED = 16 * 1024 * 1024  # nodes that aliases may stand for, all in all
 
@@ -52,7 +44,6 @@ class Parser(Scanner):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        _, self.sequence_node, self.mapping_node = nodes()
         self.anchors: dict[str, Node] = {}
         self.left = MOST_ALIASED
         self.sizes: dict[int, int] = {}
@@ -73,7 +64,7 @@ class Parser(Scanner):
                 raise self.unexpected()
         if len(documents) == 1:
             return documents[0]
-        return self.sequence(documents, 0, self.size, flow=False)
+        return SequenceNode(documents, 0, self.size)
 
     def unexpected(self) -> UnreadableError:
         token = self.token
@@ -94,16 +85,6 @@ class Parser(Scanner):
         before, self.context = self.context, context
         self.flow = context is Context.FLOW_IN or context is Context.FLOW_KEY
         return before
-
-    def sequence(self, items: list[Node], start: int, end: int, flow: bool) -> Node:
-        tag = f"{PREFIX}seq"
-        node: Node = self.sequence_node(tag, items, Mark(start), Mark(end), flow_style=flow)
-        return node
-
-    def mapping(self, pairs: list[tuple[Node, Node]], start: int, end: int, flow: bool) -> Node:
-        tag = f"{PREFIX}map"
-        node: Node = self.mapping_node(tag, pairs, Mark(start), Mark(end), flow_style=flow)
-        return node
 
     def node(
         self,
@@ -168,8 +149,8 @@ class Parser(Scanner):
             raise UnreadableError(
                 "two anchors or tags", next(iter(properties.outer.values())).start
             )
-        if found.tag == f"{PREFIX}null" and properties.tag in ("!", "str"):
-            found = self.empty(found.start_mark.index, properties.tag)
+        if isinstance(found, ScalarNode) and found.tag == "null" and properties.tag in ("!", "str"):
+            found = self.empty(found.start, properties.tag)
         if "&" in properties.own:
             self.anchors[properties.own["&"].name] = found
         return found
@@ -187,20 +168,22 @@ class Parser(Scanner):
             self.scan()
             return found
         context = node_context = self.context
-        node: Any = first.scalar
+        scalar = first.scalar
         # a `:` without a blank may follow what looks like JSON
-        if pair and context is Context.FLOW_IN and (node is None or node.style is not None):
+        if pair and context is Context.FLOW_IN and (scalar is None or scalar.style is not None):
             node_context = Context.FLOW_KEY
         self.enter(node_context)
+        node: Node
         if first.kind == "[":
             node = self.flow_sequence()
         elif first.kind == "{":
             node = self.flow_mapping()
         else:
+            assert scalar is not None
+            node = scalar
             self._scan(None, properties.tag, first=False, outside=True)
         self.enter(context)
-        read: Node = node
-        return read
+        return node
 
     def is_key(
         self, first: Token, tab: bool, mapping: int | None, explicit: bool, pair: bool
@@ -248,13 +231,16 @@ class Parser(Scanner):
                 "aliases of aliases that stand for millions of values", self.token.start
             )
 
-    def expanded(self, node: Any) -> int:
-        if isinstance(node, self.scalar_node):
+    def expanded(self, node: Node) -> int:
+        if isinstance(node, ScalarNode):
             return 1
         size = self.sizes.get(id(node))
         if size is None:
-            pairs = isinstance(node, self.mapping_node)
-            parts = [part for pair in node.value for part in pair] if pairs else node.value
+            parts = (
+                node.value
+                if isinstance(node, SequenceNode)
+                else [part for pair in node.value for part in pair]
+            )
             size = self.sizes[id(node)] = 1 + sum(map(self.expanded, parts))
         return size
 
@@ -273,7 +259,7 @@ class Parser(Scanner):
             self.scan(parent=first.indent + 1)
             items.append(self.indented(first.indent, entry, "-"))
         self.blocks.pop()
-        return self.sequence(items, first.start, items[-1].end_mark.index, flow=False)
+        return SequenceNode(items, first.start, items[-1].end)
 
     def explicit_key(self) -> Node:
         first = self.token
@@ -306,7 +292,7 @@ class Parser(Scanner):
                     scalar = token.scalar
                     if "!" in found and scalar is not None and scalar.style is None:
                         # the tag is not this one's
-                        end = scalar.end_mark.index
+                        end = scalar.end
                         token = token._replace(
                             scalar=self.plain_node(scalar.value, token.start, end, "")
                         )
@@ -343,7 +329,7 @@ class Parser(Scanner):
             self.blocks.append(first.indent)
         line = self.entry(pairs, name, first, first.indent, pair)
         if self.context is Context.FLOW_IN:
-            return self.mapping(pairs, first.start, _end(pairs, name), flow=True)
+            return MappingNode(pairs, first.start, _end(pairs, name))
         self.enter(Context.BLOCK_IN)
         while (
             self.token.kind not in ("end", "...")
@@ -358,7 +344,7 @@ class Parser(Scanner):
         self.enter(context)
         if not flow:
             self.blocks.pop()
-        return self.mapping(pairs, first.start, _end(pairs, name), flow=False)
+        return MappingNode(pairs, first.start, _end(pairs, name))
 
     def entry(
         self, pairs: list[tuple[Node, Node]], name: Node, first: Token, indent: int, pair: bool
@@ -371,13 +357,13 @@ class Parser(Scanner):
         if colon.kind != ":":
             if not (other_line if colon.kind == "?" else explicit):
                 raise self.unexpected()
-            value = self.empty(name.end_mark.index)
+            value = self.empty(name.end)
         elif other_line and not explicit:
             raise UnreadableError("a key must stand on one line with its `:`", first.start)
         elif explicit and (other_line or pairs) and (colon.indent != indent or self.tab):
             if colon.indent >= indent:
                 raise self.tabbed() if self.tab else self.unexpected()
-            value = self.empty(name.end_mark.index)  # the `:` is that of another mapping
+            value = self.empty(name.end)  # the `:` is that of another mapping
         else:
             line = colon.line
             self.scan(parent=indent + 1 if other_line else None)
@@ -385,15 +371,16 @@ class Parser(Scanner):
         self.add(pairs, name, value)
         return line
 
-    def add(self, pairs: list[tuple[Node, Node]], name: Any, value: Any) -> None:
+    def add(self, pairs: list[tuple[Node, Node]], name: Node, value: Node) -> None:
         """Add an entry to a mapping; `<<` adds those of its value that are not there yet."""
-        if name.value != "<<" or name.tag != f"{PREFIX}str" or isinstance(value, self.scalar_node):
+        merges = isinstance(name, ScalarNode) and name.tag == "str" and name.value == "<<"
+        if not merges or isinstance(value, ScalarNode):
             pairs.append((name, value))
             return
-        sources = value.value if isinstance(value, self.sequence_node) else [value]
+        sources = value.value if isinstance(value, SequenceNode) else [value]
         known = {_identity(other) for other, _ in pairs}
         for source in sources:
-            if isinstance(source, self.mapping_node):
+            if isinstance(source, MappingNode):
                 for other, item in reversed(source.value):
                     if _identity(other) not in known:
                         known.add(_identity(other))
@@ -414,7 +401,7 @@ class Parser(Scanner):
         self.enter(before)
         end = self.token.start + 1
         self.scan()
-        return self.sequence(items, start, end, flow=True)
+        return SequenceNode(items, start, end)
 
     def flow_pair(self) -> Node:
         """Parse a pair inside of brackets that begins with `?`."""
@@ -426,7 +413,7 @@ class Parser(Scanner):
             value = self.flow_value()
         pairs: list[tuple[Node, Node]] = []
         self.add(pairs, name, value)
-        return self.mapping(pairs, start, _end(pairs, name), flow=True)
+        return MappingNode(pairs, start, _end(pairs, name))
 
     def flow_value(self) -> Node:
         """Parse a value inside of brackets, which may be nothing."""
@@ -478,14 +465,14 @@ class Parser(Scanner):
         self.enter(before)
         end = self.token.start + 1
         self.scan()
-        return self.mapping(pairs, start, end, flow=True)
+        return MappingNode(pairs, start, end)
 
 
 def _end(pairs: list[tuple[Node, Node]], name: Node) -> int:
     last = pairs[-1] if pairs else (name, name)
-    return max(int(last[0].end_mark.index), int(last[1].end_mark.index))
+    return max(last[0].end, last[1].end)
 
 
-def _identity(node: Any) -> object:
+def _identity(node: Node) -> object:
     """What two keys must have in common for a merge to see one in the other."""
-    return (node.tag, node.value) if isinstance(node.value, str) else id(node)
+    return (node.tag, node.value) if isinstance(node, ScalarNode) else id(node)

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    import yaml
+from subwright.bun_yaml.nodes import Node, ScalarNode, UnreadableError, plain_tag
 
-Node: TypeAlias = "yaml.Node"
-
-PREFIX = "tag:yaml.org,2002:"
 MOST_TOKENS = 50_000  # not Bun's: no agent has as many, and hostile input must not take minutes
 
 _SPACES = re.compile(" *")
@@ -44,33 +38,11 @@ _TAG = re.compile(
 )
 
 
-_NULL = re.compile(r"~|null|Null|NULL")
-_BOOL = re.compile(r"true|True|TRUE|false|False|FALSE")
-_NUMBER = re.compile(
-    r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
-    r"|-?0(?:x[0-9a-fA-F]+|o[0-7]+)|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
-)
-
-
-class UnreadableError(Exception):
-    """What Bun does not read as YAML, and the offset at which it stops."""
-
-    def __init__(self, problem: str, at: int) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.at = at
-
-
 class Context(IntEnum):
     BLOCK_OUT = 0
     BLOCK_IN = 1
     FLOW_IN = 2
     FLOW_KEY = 3
-
-
-@dataclass(slots=True)
-class Mark:
-    index: int
 
 
 class Token(NamedTuple):
@@ -82,14 +54,7 @@ class Token(NamedTuple):
     line: int
     tag: str = ""
     name: str = ""
-    scalar: Any = None  # the node
-
-
-@cache
-def nodes() -> tuple[type[Any], type[Any], type[Any]]:
-    import yaml
-
-    return yaml.ScalarNode, yaml.SequenceNode, yaml.MappingNode
+    scalar: ScalarNode | None = None
 
 
 class Scanner:
@@ -109,34 +74,17 @@ class Scanner:
         self.flow = False  # inside of brackets
         self.blocks: list[int] = []
         self.tokens = 0
-        self.scalar_node = nodes()[0]
         self.token = Token("end", 0, 0, 1)
 
     # Nodes
 
-    def plain_node(self, text: str, start: int, end: int, tag: str) -> Node:
-        kind = "str"
-        if tag not in ("!", "str", "other") and text and text[0] in "~nNtTfF+-.0123456789":
-            if _NULL.fullmatch(text):
-                kind = "null"
-            elif _BOOL.fullmatch(text):
-                kind = "bool"
-            elif _NUMBER.fullmatch(text) and _in_range(text):
-                kind = "number"
-            if tag not in ("", kind) and not (kind == "number" and tag in ("int", "float")):
-                kind = "str"
-        kind = "float" if kind == "number" else kind
-        node: Node = self.scalar_node(PREFIX + kind, text, Mark(start), Mark(end))
-        return node
-
-    def text_node(self, text: str, start: int, end: int, style: str) -> Node:
-        node: Node = self.scalar_node(f"{PREFIX}str", text, Mark(start), Mark(end), style)
-        return node
+    def plain_node(self, text: str, start: int, end: int, tag: str) -> ScalarNode:
+        found = "str" if tag in ("!", "str", "other") else plain_tag(text)
+        fits = tag in (("", "int", "float") if found == "float" else ("", found))
+        return ScalarNode(found if fits else "str", text, start, end)
 
     def empty(self, at: int, tag: str = "") -> Node:
-        kind = "str" if tag in ("!", "str") else "null"
-        node: Node = self.scalar_node(PREFIX + kind, "", Mark(at), Mark(at))
-        return node
+        return ScalarNode("str" if tag in ("!", "str") else "null", "", at, at)
 
     # Characters
 
@@ -361,7 +309,7 @@ class Scanner:
                 raise UnreadableError("`...` inside of quotes", self.pos)
             parts.append("\n" * breaks or ("" if escaped else " "))
         self.pos += 1
-        node = self.text_node("".join(parts), start, self.pos, quote)
+        node = ScalarNode("str", "".join(parts), start, self.pos, quote)
         return token._replace(scalar=node)
 
     def unescape(self, line: str, at: int) -> str:
@@ -453,7 +401,8 @@ class Scanner:
             parts.append("\n" * lines)
         elif not chomp and parts:
             parts.append("\n")
-        return token._replace(scalar=self.text_node("".join(parts), token.start, end, mark))
+        node = ScalarNode("str", "".join(parts), token.start, end, mark)
+        return token._replace(scalar=node)
 
     def spaces(self, most: int | None) -> int:
         """Go over the spaces here, as many as may be, and say how many."""
@@ -472,10 +421,3 @@ class Scanner:
         if char == "\t":
             self.tab = True
         return char in (" ", "\t")
-
-
-def _in_range(text: str) -> bool:
-    """Whether a number with a base fits into 64 bits."""
-    digits = text.lstrip("-")
-    base = {"0x": 16, "0o": 8}.get(digits[:2])
-    return base is None or int(digits[2:], base) < 1 << 64
