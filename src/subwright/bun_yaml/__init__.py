@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from subwright.bun_yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, UnreadableError
+from subwright.bun_yaml.usual import compose as compose_usual
 
 __all__ = [
     "MappingNode",
@@ -31,6 +32,9 @@ def compose(text: str) -> Node:
     Raises:
         UnreadableError: Bun does not read it, or it is nested some hundred deep, which no agent is.
     """
+    usual = compose_usual(text)
+    if usual is not None:
+        return usual
     from subwright.bun_yaml.parser import Parser
 
     try:
