@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright import claude_code, mojibake, reading
 from subwright.bun_yaml import MappingNode, SequenceNode
-from subwright.contract import Contract
 from subwright.diagnostic import Source, Span
 from subwright.mojibake import Run
 from subwright.reading import Reading
 from subwright.spec import Field, Spec
 
+if TYPE_CHECKING:
+    from subwright.contract import Contract
+
 MOST_ENTRIES = 500  # what has more is no list of tools
 _COMMON = bytes((0x0A, *range(0x20, 0x7F)))
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What is known of where an agent file stands, and what its project allows.
 
     Attributes:
@@ -44,8 +44,7 @@ class Place:
     contract: Contract | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of `tools` or `disallowedTools`.
 
     Attributes:
@@ -63,7 +62,6 @@ class Entry:
     exact: bool
 
 
-@dataclass
 class Agent:
     """A file that Claude Code may load as an agent.
 
@@ -75,11 +73,18 @@ class Agent:
         looked: the paths that `exists` was asked for, and whether they were there.
     """
 
-    source: Source
-    size: int
-    place: Place = field(default_factory=Place)
-    invalid: int | None = None
-    looked: dict[str, bool] = field(default_factory=dict)
+    def __init__(
+        self,
+        source: Source,
+        size: int,
+        place: Place | None = None,
+        invalid: int | None = None,
+    ) -> None:
+        self.source = source
+        self.size = size
+        self.place = place or Place()
+        self.invalid = invalid
+        self.looked: dict[str, bool] = {}
 
     @classmethod
     def of(cls, path: str, raw: bytes, place: Place | None = None) -> Agent:
@@ -145,11 +150,8 @@ class Agent:
                     break
                 key, node = found[-1]
                 span = self.reading.span(key)
-        # of the first line, found without the table of all lines
-        end = self.text.find("\n", span.start)
-        end = len(self.text) if end < 0 else end
-        end -= self.text[end - 1 : end] == "\r"
-        return Span(span.start, max(min(span.end, end), span.start))
+        first = self.source.line_at(span.start)
+        return Span(span.start, max(min(span.end, first.end), span.start))
 
     @cached_property
     def tools(self) -> tuple[Entry, ...] | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from subwright import bun_yaml, claude_code
 from subwright.bun_yaml import MappingNode, Node, SequenceNode, UnreadableError
@@ -29,8 +28,7 @@ _QUOTED_ON_RETRY = re.compile("|".join(map(re.escape, claude_code.QUOTED_ON_RETR
 _LEADING_TABS = re.compile(r"(?<![^\n\r\u2028\u2029])\t+")
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What stops a reader of the frontmatter, and where."""
 
     reason: Reason
@@ -38,8 +36,7 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rewritten:
+class Rewritten(NamedTuple):
     """A text with some of its parts replaced, that knows where each place of it was before.
 
     `anchors` are pairs of an offset in the text and the offset that it was at; between two of them places keep their
@@ -51,14 +48,15 @@ class Rewritten:
 
     def before(self, offset: int) -> int:
         """Where the place at an offset was."""
+        if len(self.anchors) == 1:
+            return offset
         index = bisect_right(self.anchors, offset, key=lambda anchor: anchor[0]) - 1
         here, there = self.anchors[index]
         most = self.anchors[index + 1][1] if index + 1 < len(self.anchors) else there + offset
         return min(there + offset - here, most)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An agent file as the client reads it (observed on Claude Code 2.1.330).
 
     `spec` is always there; where `problem` says that the client reads no fields it has none, and its body is what
@@ -71,7 +69,7 @@ class Reading:
     problem: Problem | None = None
     strict: Problem | None = None
     early: Span | None = None
-    read: Rewritten = field(default_factory=lambda: Rewritten(""))
+    read: Rewritten = Rewritten("")
 
     def span(self, node: Node) -> Span:
         """Where a node of the frontmatter stands in the text."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from subwright import markdown
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
@@ -22,8 +21,7 @@ class SpecError(DiagnosticError):
     """A text whose frontmatter cannot be read."""
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One entry of the frontmatter; `data` is its value as plain Python.
 
     `node` is the value as it was read: of PyYAML here, of `bun_yaml` in what the client reads.
@@ -36,30 +34,26 @@ class Field:
     node: Any
 
 
-@dataclass(frozen=True)
 class Spec:
     """A parsed agent file.
 
-    `frontmatter` is the span between the two `---`; `body` starts after the line that closes it.
+    `frontmatter` is the span between the two `---`; `body` starts after the line that closes it. `data` is the
+    frontmatter as a mapping; of a key given twice the last value counts, as in the client.
     """
 
-    source: Source
-    frontmatter: Span
-    fields: tuple[Field, ...]
-    body: Span
-
-    @cached_property
-    def data(self) -> dict[str, Any]:
-        """The frontmatter as a mapping; of a key given twice the last value counts, as in the client."""
-        return {field.name: field.data for field in self.fields}
+    def __init__(
+        self, source: Source, frontmatter: Span, fields: tuple[Field, ...], body: Span
+    ) -> None:
+        self.source = source
+        self.frontmatter = frontmatter
+        self.fields = fields
+        self.body = body
+        self.data = {field.name: field.data for field in fields}
+        self._by_name = {field.name: field for field in fields}
 
     def field(self, name: str) -> Field | None:
         """The field of that name that counts."""
         return self._by_name.get(name)
-
-    @cached_property
-    def _by_name(self) -> dict[str, Field]:
-        return {field.name: field for field in self.fields}
 
     @cached_property
     def blocks(self) -> tuple[Heading | Fence, ...]:

@@ -49,6 +49,8 @@ def value(node: Node) -> Any:
     Raises:
         UnreadableError: aliases nest it too deeply.
     """
+    if isinstance(node, ScalarNode):
+        return _scalar_value(node)
     try:
         return _value(node, {})
     except RecursionError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
@@ -99,7 +99,7 @@ class Rendered:
         found = source.text.find(words, *where) if words.strip() else -1
         span = Span(found, found + len(words)) if found >= 0 else where
         # an edit of the rendered text says nothing of the template
-        return replace(diagnostic, source=source, span=span, fix=None, related=())
+        return diagnostic._replace(source=source, span=span, fix=None, related=())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -316,8 +316,7 @@ class Template:
                 for name, value in values_
             )
             raise ContractError(
-                replace(
-                    rendered.origin(diagnostic),
+                rendered.origin(diagnostic)._replace(
                     help=diagnostic.help or (with_values if rendered.variant.values else None),
                 )
                 for diagnostic in found
