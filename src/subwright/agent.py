@@ -126,11 +126,11 @@ class Agent:
     @property
     def data(self) -> Mapping[str, Any]:
         """The fields by name; of a key given twice the last value counts, as in the client."""
-        return self.spec.data
+        return self.reading.spec.data
 
     def field(self, name: str) -> Field | None:
         """The field of that name that counts."""
-        return self.spec.field(name)
+        return self.reading.spec.field(name)
 
     def span_at(self, field: Field, path: Iterable[str | int]) -> Span:
         """Where a part of a field's value stands.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
+
+from subwright.patterns import lazy
 
 VERSION = "2.1.330"
 
@@ -20,8 +20,7 @@ Effect: TypeAlias = Literal[
 Kind: TypeAlias = Literal["text", "integer", "boolean", "list", "map"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One key of the frontmatter."""
 
     name: str
@@ -42,7 +41,7 @@ def _words(text: str) -> frozenset[str]:
 MODEL_ALIASES = ("sonnet", "opus", "haiku", "fable", "inherit", "opusplan", "best", "default")
 MODEL_SUFFIXES = ("[1m]",)
 # Requests for these fail, or will within days, by the client's own table and the API's list of deprecations.
-RETIRED_MODEL = re.compile(
+RETIRED_MODEL = lazy(
     r"claude-(?:instant|v?[12](?![\d-])|3-(?:\d-)?(?P<family>opus|sonnet|haiku)"
     r"|(?P<family4>opus|sonnet)-4[-@](?:0|1|20250514)(?!\d)|(?P<family45>sonnet)-4-5(?!\d))"
 )
@@ -325,13 +324,18 @@ SERENA_RETIRED = (  # gone since 1.x; a `*` stands for any ending
 )
 
 # Servers that no `.mcp.json` lists: of the IDE, the browser, claude.ai and plugins.
-MCP_SERVERS_FROM_ELSEWHERE = re.compile(r"ide|claude-in-chrome|computer-use|claude_ai_.*|plugin_.*")
+MCP_SERVERS_FROM_ELSEWHERE = lazy(r"ide|claude-in-chrome|computer-use|claude_ai_.*|plugin_.*")
 
 # What JavaScript's `trim` takes away, which is not what Python's `strip` does.
 BLANKS = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
+
+_ENTRIES = lazy(r"(?:\([^)]*(?:\)|\Z)|[^, (])+")
+_SPECIFIED = lazy(r"([^(]+)(?<!\\)\(.*(?<!\\)\)", re.DOTALL)
+_MCP = "mcp__"
+_MCP_SERVER = lazy(rf"{_MCP}(.+?)(?:__.*)?")
 
 
 def name_problem(name: str) -> str | None:
@@ -342,8 +346,13 @@ def name_problem(name: str) -> str | None:
         return f"is longer than {MAX_NAME} characters"
     if name.startswith("-"):
         return "starts with `-`"
-    if ":" in unicodedata.normalize("NFKC", name):
-        return "contains `:`" if ":" in name else "contains a letter that stands for `:`"
+    if ":" in name:
+        return "contains `:`"
+    if not name.isascii():
+        from unicodedata import normalize
+
+        if ":" in normalize("NFKC", name):
+            return "contains a letter that stands for `:`"
     return None
 
 
@@ -364,8 +373,8 @@ def split_tools(value: str) -> list[str]:
     Commas and spaces separate outside parentheses; tabs and line ends do not; parentheses do not
     nest, and one that is not closed swallows the rest.
     """
-    entries = re.findall(r"(?:\([^)]*(?:\)|\Z)|[^, (])+", value)
-    return [entry for entry in (found.strip(BLANKS) for found in entries) if entry]
+    entries = _ENTRIES.findall(value) if "(" in value else value.replace(",", " ").split(" ")
+    return [entry for found in entries if (entry := found.strip(BLANKS))]
 
 
 def asked_tools(value: object) -> list[str] | None:
@@ -379,13 +388,13 @@ def bare_tool(entry: str) -> str:
     """An entry without its specifier: `Bash` for `Bash(git:*)`; the entry where there is none."""
     if not entry.endswith(")"):
         return entry
-    found = re.fullmatch(r"([^(]+)(?<!\\)\(.*(?<!\\)\)", entry, re.DOTALL)
+    found = _SPECIFIED.fullmatch(entry)
     return found[1] if found else entry
 
 
 def mcp_server(entry: str) -> str | None:
     """The server of an MCP entry: `serena` for `mcp__serena__find_symbol` and `mcp__serena`."""
-    found = re.fullmatch(r"mcp__(.+?)(?:__.*)?", bare_tool(entry))
+    found = _MCP_SERVER.fullmatch(bare_tool(entry)) if entry.startswith(_MCP) else None
     return found[1] if found else None
 
 
@@ -409,27 +418,27 @@ def resolve(data: Mapping[str, object], offered: Set[str] | None = None) -> froz
     # with a `*` among them all entries of `disallowedTools` are void
     removed = {named_tool(entry) for entry in asked_tools(data.get("disallowedTools")) or ()}
     removed |= NEEDS_BASH if "Bash" in removed else set()
-    left = offered
-    if removed:
-        every = "mcp__*" in removed
-        left = {
-            tool
-            for tool in offered
-            if not _covered(tool, removed) and not (every and tool.startswith("mcp__"))
-        }
+    left = offered - _covered(offered, removed)
+    if "mcp__*" in removed:
+        left = {tool for tool in left if not tool.startswith(_MCP)}
     asked = asked_tools(data["tools"]) if "tools" in data else None
     if asked is None:
         return frozenset(left) - NOT_BESIDE_BASH
     memory = FIELDS["memory"].values
     entries = {named_tool(entry) for entry in asked}
     entries |= set(MEMORY_TOOLS) if data.get("memory") in memory else set()
-    given = {tool for tool in left if _covered(tool, entries)}
+    given = _covered(left, entries)
     return frozenset(given - NOT_BESIDE_BASH if "Bash" in given else given)
 
 
-def _covered(tool: str, entries: Set[str]) -> bool:
-    """Whether one of some entries stands for a tool: `mcp__serena` and `mcp__serena__*` do for all of that server."""
-    if tool in entries:
-        return True
-    server = mcp_server(tool) if tool.startswith("mcp__") else None
-    return server is not None and not entries.isdisjoint((f"mcp__{server}", f"mcp__{server}__*"))
+def _covered(tools: Set[str], entries: Set[str]) -> Set[str]:
+    """Those of some tools that entries stand for: `mcp__serena` and `mcp__serena__*` do for all of that server."""
+    found = tools & entries
+    servers = {entry.removesuffix("__*") for entry in entries if entry.startswith(_MCP)}
+    if not servers:
+        return found
+    return found | {
+        tool
+        for tool in tools
+        if (server := mcp_server(tool)) is not None and f"{_MCP}{server}" in servers
+    }

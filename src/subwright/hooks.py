@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from subwright.claude_code import GUARDING_EVENTS, HOOK_EVENTS, HOOK_OPTIONS, HOOK_TYPES
 from subwright.errors import did_you_mean
+from subwright.patterns import lazy
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -16,7 +15,7 @@ Path: TypeAlias = tuple[str | int, ...]
 _UNSEARCHED = frozenset({"metadata", "mcpServers", "lspServers"})
 _DEEPEST = 3
 
-_URL = re.compile(r"(?!https?:/*$)[A-Za-z][A-Za-z0-9+.-]*:.+")
+_URL = lazy(r"(?!https?:/*$)[A-Za-z][A-Za-z0-9+.-]*:.+")
 TAKES: Mapping[str, Callable[[Any], bool]] = {
     "a text": lambda value: isinstance(value, str),
     "a URL": lambda value: isinstance(value, str) and bool(_URL.match(value)),
@@ -31,8 +30,7 @@ TAKES: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class HookProblem:
+class HookProblem(NamedTuple):
     """One wrong entry.
 
     Attributes:

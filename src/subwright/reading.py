@@ -48,12 +48,16 @@ class Rewritten(NamedTuple):
 
     def before(self, offset: int) -> int:
         """Where the place at an offset was."""
-        if len(self.anchors) == 1:
-            return offset
         index = bisect_right(self.anchors, offset, key=lambda anchor: anchor[0]) - 1
         here, there = self.anchors[index]
         most = self.anchors[index + 1][1] if index + 1 < len(self.anchors) else there + offset
         return min(there + offset - here, most)
+
+    def span(self, node: Node, first: int) -> Span:
+        """Where a node of it stands in a text in which what it was made of begins at `first`."""
+        if len(self.anchors) == 1:
+            return Span(first + node.start, first + node.end)
+        return Span(first + self.before(node.start), first + self.before(node.end))
 
 
 class Reading(NamedTuple):
@@ -73,8 +77,7 @@ class Reading(NamedTuple):
 
     def span(self, node: Node) -> Span:
         """Where a node of the frontmatter stands in the text."""
-        first = self.spec.frontmatter.start
-        return Span(first + self.read.before(node.start), first + self.read.before(node.end))
+        return self.read.span(node, self.spec.frontmatter.start)
 
 
 def decode(raw: bytes) -> tuple[str, int | None]:
@@ -155,14 +158,11 @@ def _fields(spec: Spec, read: Rewritten) -> tuple[Field, ...] | None:
         return None
     first = spec.frontmatter.start
 
-    def place(part: Node) -> Span:
-        return Span(first + read.before(part.start), first + read.before(part.end))
-
     return tuple(
         Field(
             bun_yaml.key(bun_yaml.value(key)),
-            place(key),
-            place(value),
+            read.span(key, first),
+            read.span(value, first),
             bun_yaml.value(value),
             value,
         )
