@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from subwright.errors import SubwrightError, did_you_mean
+from subwright.patterns import lazy
 
-_HEADER = re.compile(r"\s*\[\[?([^\]]*)\]")
-_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_HEADER = lazy(r"\s*\[\[?([^\]]*)\]")
+_KEY = lazy(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
 
 class ConfigError(SubwrightError):
     """A configuration that is wrong."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """The table `[tool.subwright]`, or the whole of `subwright.toml`, and the file that it was read from.
 
     `prefix` are the names of the tables around it.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from subwright import claude_code
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
@@ -17,8 +16,7 @@ class ContractError(DiagnosticError):
     exit_status = 1
 
 
-@dataclass(frozen=True)
-class Requirement:
+class Requirement(NamedTuple):
     """One required thing and the place that requires it."""
 
     value: Any
@@ -39,16 +37,22 @@ class Breach(NamedTuple):
     unmet: Requirement | None = None
 
 
-@dataclass(frozen=True)
 class Contract:
     """The required `##` sections in their order, exactly the tools, and the most characters."""
 
-    sections: tuple[Requirement, ...] = ()
-    tools: tuple[Requirement, ...] | None = None
-    max_characters: Requirement | None = None
-    max_description_characters: Requirement | None = None
+    KEYS = ("sections", "tools", "max_characters", "max_description_characters")
 
-    KEYS: ClassVar = ("sections", "tools", "max_characters", "max_description_characters")
+    def __init__(
+        self,
+        sections: tuple[Requirement, ...] = (),
+        tools: tuple[Requirement, ...] | None = None,
+        max_characters: Requirement | None = None,
+        max_description_characters: Requirement | None = None,
+    ) -> None:
+        self.sections = sections
+        self.tools = tools
+        self.max_characters = max_characters
+        self.max_description_characters = max_description_characters
 
     @classmethod
     def of(cls, entries: Mapping[str, Sequence[Requirement]]) -> Contract:

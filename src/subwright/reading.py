@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from subwright import bun_yaml, claude_code
 from subwright.bun_yaml import MappingNode, Node, SequenceNode, UnreadableError
 from subwright.diagnostic import Source, Span
+from subwright.patterns import lazy
 from subwright.spec import Field, Spec
 
 # Why a file has no fields that the client could read.
@@ -21,11 +22,11 @@ Reason: TypeAlias = Literal[
 ]
 
 _BLANK = rf"[{re.escape(claude_code.BLANKS)}]"
-_OPENING = re.compile(rf"\ufeff?---{_BLANK}*\n")
-_AFTER_CLOSING = re.compile(rf"{_BLANK}*")
-_ONE_LINE = re.compile(rf"^[a-zA-Z_-]+:((?:(?!\n){_BLANK})++)([^\n\r\u2028\u2029]+)$", re.MULTILINE)
-_QUOTED_ON_RETRY = re.compile("|".join(map(re.escape, claude_code.QUOTED_ON_RETRY)))
-_LEADING_TABS = re.compile(r"(?<![^\n\r\u2028\u2029])\t+")
+_OPENING = lazy(rf"\ufeff?---{_BLANK}*\n")
+_AFTER_CLOSING = lazy(rf"{_BLANK}*")
+_ONE_LINE = lazy(rf"^[a-zA-Z_-]+:((?:(?!\n){_BLANK})++)([^\n\r\u2028\u2029]+)$", re.MULTILINE)
+_QUOTED_ON_RETRY = lazy("|".join(map(re.escape, claude_code.QUOTED_ON_RETRY)))
+_LEADING_TABS = lazy(r"(?<![^\n\r\u2028\u2029])\t+")
 
 
 class Problem(NamedTuple):

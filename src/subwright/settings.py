@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from subwright import discovery
 from subwright.config import Config
-from subwright.contract import Contract, Requirement
 from subwright.diagnostic import Source
 from subwright.errors import SubwrightError
 from subwright.rules import Rule, every, select
+
+if TYPE_CHECKING:
+    from subwright.contract import Contract
 
 # of the table `lint` in a configuration: what is read here, and the options of the command
 KEYS = (
@@ -36,13 +37,12 @@ KEYS = (
 )
 
 
-@dataclass(frozen=True)
 class Settings:
     """What holds for a run.
 
     Attributes:
         rules: that run.
-        base: the folder from which the patterns of paths are meant.
+        base: the folder from which the patterns of paths are meant, by default the working directory.
         per_file_ignores: rules that do not run on paths that fit a pattern.
         keys: of the frontmatter, that the project allows beside Claude Code's own.
         servers: MCP servers that the project has beside those that are configured in it.
@@ -51,14 +51,26 @@ class Settings:
         paths: what a run without paths is about.
     """
 
-    rules: tuple[Rule, ...]
-    base: Path = field(default_factory=Path)
-    per_file_ignores: tuple[tuple[str, frozenset[str]], ...] = ()
-    keys: frozenset[str] = frozenset()
-    servers: frozenset[str] = frozenset()
-    contracts: tuple[tuple[str, Contract], ...] = ()
-    roots: tuple[Path, ...] = ()
-    paths: tuple[Path, ...] = ()
+    def __init__(
+        self,
+        rules: tuple[Rule, ...],
+        base: Path | None = None,
+        *,
+        per_file_ignores: tuple[tuple[str, frozenset[str]], ...] = (),
+        keys: frozenset[str] = frozenset(),
+        servers: frozenset[str] = frozenset(),
+        contracts: tuple[tuple[str, Contract], ...] = (),
+        roots: tuple[Path, ...] = (),
+        paths: tuple[Path, ...] = (),
+    ) -> None:
+        self.rules = rules
+        self.base = base or Path()
+        self.per_file_ignores = per_file_ignores
+        self.keys = keys
+        self.servers = servers
+        self.contracts = contracts
+        self.roots = roots
+        self.paths = paths
 
     def rules_for(self, path: Path) -> tuple[Rule, ...]:
         """The rules that run on a path."""
@@ -88,6 +100,8 @@ class Settings:
 
         A pattern without `/` may fit the file's name alone.
         """
+        from fnmatch import fnmatchcase
+
         relative = os.path.relpath(path, self._base).replace(os.sep, "/")
         return fnmatchcase(relative, pattern) or (
             "/" not in pattern and fnmatchcase(path.name, pattern)
@@ -169,6 +183,8 @@ def _per_file_ignores(
 
 def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:
     """The table `[tool.subwright.contract]`: for each pattern of paths the requirements."""
+    from subwright.contract import Contract, Requirement
+
     table = config.table.get("contract", {})
     source = Source(str(config.path), config.text)
     if not isinstance(table, dict):

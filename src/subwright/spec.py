@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from subwright import markdown
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
 from subwright.markdown import Fence, Heading
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     import yaml
 
-_OPENING = re.compile(r"\ufeff?---[ \t]*\r?\n")
-_LINK = re.compile(r"\][(:]")
+_OPENING = lazy(r"\ufeff?---[ \t]*\r?\n")
+_LINK = lazy(r"\][(:]")
 
 
 class SpecError(DiagnosticError):

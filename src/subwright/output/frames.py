@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
 from subwright.diagnostic import Diagnostic, Related, Severity, Span
@@ -101,6 +100,8 @@ def _width(text: str) -> int:
     """Columns that a terminal needs for a text that starts a line, with one character that others join as one."""
     if text.isascii() and "\t" not in text:
         return len(text)
+    from unicodedata import east_asian_width
+
     width = 0
     previous, own = "", 0  # the character before, and its columns
     for character in text:
@@ -111,7 +112,7 @@ def _width(text: str) -> int:
         elif previous == _JOINER or _joins(character):
             columns = 0
         else:
-            columns = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+            columns = 2 if east_asian_width(character) in "WF" else 1
         width += columns
         previous, own = character, columns
     return width
@@ -119,8 +120,10 @@ def _width(text: str) -> int:
 
 def _joins(character: str) -> bool:
     """Whether a character is drawn into the one before it: marks, skin tones, vowels and finals of Hangul."""
+    from unicodedata import category
+
     return (
-        unicodedata.category(character) in ("Mn", "Me", "Cf")
+        category(character) in ("Mn", "Me", "Cf")
         or "\U0001f3fb" <= character <= "\U0001f3ff"
         or "\u1160" <= character <= "\u11ff"
     )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from subwright.diagnostic import Diagnostic, Severity
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     from subwright.rules import Rule
 
-_SURROGATES = re.compile("[\ud800-\udfff]")
+_SURROGATES = lazy("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
 class Report:
     """What a run of the linter found.
 
@@ -27,10 +25,17 @@ class Report:
         mended: how many files `--fix` has changed before.
     """
 
-    diagnostics: tuple[Diagnostic, ...]
-    files: tuple[str, ...]
-    rules: tuple[Rule, ...] = ()
-    mended: int = 0
+    def __init__(
+        self,
+        diagnostics: tuple[Diagnostic, ...],
+        files: tuple[str, ...],
+        rules: tuple[Rule, ...] = (),
+        mended: int = 0,
+    ) -> None:
+        self.diagnostics = diagnostics
+        self.files = files
+        self.rules = rules
+        self.mended = mended
 
     @property
     def fixable(self) -> int:
