@@ -22,8 +22,6 @@ Reason: TypeAlias = Literal[
 ]
 
 _BLANK = rf"[{re.escape(claude_code.BLANKS)}]"
-_OPENING = lazy(rf"\ufeff?---{_BLANK}*\n")
-_AFTER_CLOSING = lazy(rf"{_BLANK}*")
 _ONE_LINE = lazy(rf"^[a-zA-Z_-]+:((?:(?!\n){_BLANK})++)([^\n\r\u2028\u2029]+)$", re.MULTILINE)
 _QUOTED_ON_RETRY = lazy("|".join(map(re.escape, claude_code.QUOTED_ON_RETRY)))
 _LEADING_TABS = lazy(r"(?<![^\n\r\u2028\u2029])\t+")
@@ -104,19 +102,18 @@ def read(source: Source, size: int) -> Reading:
     if size > claude_code.MAX_BYTES:
         problem = Problem("too-large", nothing, f"the file has {size:,} bytes")
         return Reading(Spec(source, nothing, (), whole), problem)
-    opening = _OPENING.match(text)
+    opening = _opening(text)
     if opening is None:
         problem = Problem("no-frontmatter", nothing, "the file does not start with `---`")
         return Reading(Spec(source, nothing, (), whole), problem)
-    closing = text.find("---", opening.end())
+    closing = text.find("---", opening)
     if closing < 0:
         problem = Problem("unclosed", Span(0, 3), "the frontmatter is not closed")
         return Reading(Spec(source, nothing, (), whole), problem)
-    frontmatter = Span(opening.end(), closing)
-    after = _AFTER_CLOSING.match(text, closing + 3)
-    assert after is not None
+    frontmatter = Span(opening, closing)
+    after = _after_blanks(text, closing + 3)
     line_end = text.find("\n", closing)
-    alone = line_end < 0 or after.end() > line_end or after.end() == len(text)
+    alone = line_end < 0 or after > line_end or after == len(text)
     body = (
         Span(len(text) if line_end < 0 else line_end + 1, len(text))
         if alone
@@ -127,6 +124,19 @@ def read(source: Source, size: int) -> Reading:
     early = None if own_line else Span(closing, closing + 3)
     spec = Spec(source, frontmatter, (), body)
     return _read_block(spec, early)
+
+
+def _opening(text: str) -> int | None:
+    """Where the frontmatter begins: after a `---` at the start of the text and all blank lines that follow it."""
+    start = 3 + text.startswith("\ufeff")
+    if text[start - 3 : start] != "---":
+        return None
+    return text.rfind("\n", start, _after_blanks(text, start)) + 1 or None
+
+
+def _after_blanks(text: str, start: int) -> int:
+    """Where the first character stands, from a place on, that the client does not take for a blank."""
+    return len(text) - len(text[start:].lstrip(claude_code.BLANKS))
 
 
 def _read_block(spec: Spec, early: Span | None) -> Reading:

@@ -8,8 +8,11 @@ from subwright.patterns import lazy
 
 Tag: TypeAlias = Literal["str", "null", "bool", "float"]
 
-_NULLS = frozenset(("~", "null", "Null", "NULL"))
-_BOOLS = frozenset(("true", "True", "TRUE", "false", "False", "FALSE"))
+_WORDS: dict[str, Tag] = {
+    **dict.fromkeys(("~", "null", "Null", "NULL"), "null"),
+    **dict.fromkeys(("true", "True", "TRUE", "false", "False", "FALSE"), "bool"),
+}
+_FIRST_OF_NUMBER = frozenset("+-.0123456789")
 _NUMBER = lazy(
     r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
     r"|-?0(?:x[0-9a-fA-F]+|o[0-7]+)|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
@@ -68,15 +71,9 @@ Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 def plain_tag(text: str) -> Tag:
     """What a word without quotes is, by itself."""
-    if text[:1] not in "~nNtTfF+-.0123456789":
-        return "str"
-    if text in _NULLS:
-        return "null"
-    if text in _BOOLS:
-        return "bool"
-    if _NUMBER.fullmatch(text) and _in_range(text):
+    if text[:1] in _FIRST_OF_NUMBER and _NUMBER.fullmatch(text) and _in_range(text):
         return "float"
-    return "str"
+    return _WORDS.get(text, "str")
 
 
 def _in_range(text: str) -> bool:
