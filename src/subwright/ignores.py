@@ -97,7 +97,7 @@ def _scalars(agent: Agent, node: Node) -> Iterator[Span]:
 
 
 def _stands_alone(source: Source, match: re.Match[str]) -> bool:
-    start = source.line_span(source.position(match.start("comment")).line).start
+    start = source.line_at(match.start("comment")).start
     return not source.text[start : match.start("comment")].strip(" \t>")
 
 

@@ -59,6 +59,6 @@ def broken_contract(agent: Agent) -> Iterator[Finding]:
         if breach.unmet:
             related = (Related(breach.unmet.source, breach.unmet.span, "asked for here"),)
         start, end = breach.span
-        line = agent.source.line_span(agent.source.position(start).line)
+        line = agent.source.line_at(start)
         span = Span(start, min(end, max(line.end, start)))
         yield Finding(span, breach.message, breach.help, related=related)

@@ -194,7 +194,7 @@ def _with_separator(agent: Agent, entry: Entry, entries: Sequence[Entry]) -> Spa
     after = entries[index + 1] if index + 1 < len(entries) else None
     alone = not any(other and other.item == entry.item for other in (before, after))
     own = entry.item if alone else entry.span
-    line = agent.source.line_span(agent.source.position(own.start).line)
+    line = agent.source.line_at(own.start)
     if (
         alone
         and len(entries) > 1

@@ -120,10 +120,10 @@ def _remove(source: Source, ignore: Ignore) -> Fix:
     """Take a comment away, with its line where nothing else stands on it."""
     text = source.text
     start, end = ignore.span
-    line = source.line_span(source.position(start).line)
+    line = source.line_at(start)
     while start > line.start and text[start - 1] in " \t":
         start -= 1
-    after = source.line_span(source.position(end).line).end
+    after = source.line_at(end).end
     if start == line.start and not text[end:after].strip():
         end = text.find("\n", after) + 1 or len(text)
     return Fix("take the comment away", (Edit(Span(start, end), ""),))

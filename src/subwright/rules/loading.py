@@ -741,9 +741,7 @@ def _comment_after(agent: Agent, field: Field) -> Span | None:
         return None
     if not isinstance(field.data, str) and field.data is not None:
         return None
-    end = agent.source.line_span(
-        agent.source.position(max(field.value.end, field.key.end)).line
-    ).end
+    end = agent.source.line_at(max(field.value.end, field.key.end)).end
     rest = agent.text[field.value.end : end]
     found = re.match(r"(?:(?<=[\s:])|[ \t:])*(#.*)", rest)
     return Span(field.value.end + found.start(1), end) if found else None

@@ -356,7 +356,7 @@ def likely_secret(agent: Agent) -> Iterator[Finding]:
         kind = found.lastgroup or ""
         secret = found[0]
         if kind == "private_key":
-            first = agent.source.line_span(agent.source.position(found.start()).line)
+            first = agent.source.line_at(found.start())
             yield Finding(Span(found.start(), first.end), "a private key", _SECRET_HELP)
         elif not _MADE_UP.search(secret) and _bits(secret) >= _LEAST_BITS:
             name = kind.replace("_", " ")

@@ -1000,7 +1000,7 @@ def ungranted_tool(agent: Agent) -> Iterator[Finding]:
     for span, tool in sorted(found):
         if tool not in missing:
             continue
-        line = agent.source.line_span(agent.source.position(span[0]).line)
+        line = agent.source.line_at(span[0])
         if not _DENIED.search(
             agent.text, max(line.start, span[0] - 200), min(line.end, span[1] + 200)
         ):

@@ -239,7 +239,7 @@ def _wrong(spec: Spec, node: yaml.Node, message: str, help: str | None = None) -
 
 
 def _closes_on_its_own_line(spec: Spec) -> None:
-    start, end = spec.source.line_span(spec.source.position(spec.frontmatter.end).line)
+    start, end = spec.source.line_at(spec.frontmatter.end)
     if spec.source.text[start:end].rstrip() != "---":
         where = Span(spec.frontmatter.end, spec.frontmatter.end + 3)
         message = "the frontmatter ends at this `---`, inside a value"
