@@ -18,6 +18,7 @@ USUAL: list[tuple[str, dict[str, Any]]] = [
     ("a:   b c  d  \nb-c_D: e\n\n\nf: g\n", {"a": "b c  d", "b-c_D": "e", "f": "g"}),
     ("# first\na: b\n# a: c\n\n#\nd: e\n", {"a": "b", "d": "e"}),
     ("a: b\na: c\n", {"a": "c"}),
+    ("a: b\r\nc:\r\n  - d\r\n\r\n# e\r\n  - 'f' \r\n", {"a": "b", "c": ["d", "f"]}),
     ("null: a\ntrue: b\nn: c\n", {"null": "a", "true": "b", "n": "c"}),
     ("a: b:c#d::e\n", {"a": "b:c#d::e"}),
     ("a: https://b.c/d?e=f&g#h\n", {"a": "https://b.c/d?e=f&g#h"}),
@@ -47,7 +48,8 @@ OTHERS: list[tuple[str, Any]] = [
     ("- a\n- b\n", ["a", "b"]),
     ("a: b", {"a": "b"}),
     ("\ufeffa: b\n", {"a": "b"}),
-    ("a: b\r\nc: d\r\n", {"a": "b", "c": "d"}),
+    ("a: |\r\n  b\r\n", {"a": "b\n"}),
+    ("a:\rb: c\n", {"a": None, "b": "c"}),
     ("a: b # c\n", {"a": "b"}),
     ("a: b:c #\n", {"a": "b:c"}),
     ("a:\tb\n", {"a": "b"}),
@@ -173,6 +175,8 @@ def made_up(some: random.Random) -> str:
         f"{some.choice(BETWEEN)}"
         for _ in range(some.randrange(1, 5))
     )
+    if some.random() < 0.2:
+        text = text.replace("\n", "\r\n")
     for _ in range(some.choice((0, 0, 1, 1, 1, 1, 2, 2, 3))):
         at = some.randrange(len(text) + 1)
         without = at + some.choice((0, 0, 0, 1, 1, 2))

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from subwright.bun_yaml.nodes import Node, ScalarNode, UnreadableError, plain_tag
+from subwright.patterns import lazy
 
 MOST_TOKENS = 50_000  # not Bun's: no agent has as many, and hostile input must not take minutes
 
@@ -16,10 +17,10 @@ _BREAKS = re.compile(r"\n+|\r\n?")
 _LINE = re.compile(r"[^\r\n]*")
 _WORDS = r"(?:[{0}]++(?: [{0}]++)*+|:(?![{1}]|\Z)|(?<![ \t\r\n])#|[ \t]++(?=[{0}]|:(?![{1}]|\Z)))*+"
 _PLAIN = re.compile(_WORDS.format(r"^ \t\r\n:#", r" \t\r\n"))
-_PLAIN_IN_FLOW = re.compile(_WORDS.format(r"^ \t\r\n:#,\[\]{}", r" \t\r\n,\[\]{}"))
-_SINGLE_QUOTED = re.compile(r"((?:[^'\r\n \t]++|''|[ \t]++(?=[^ \t\r\n]))*+)[ \t]*")
-_DOUBLE_QUOTED = re.compile(r'((?:[^"\\\r\n \t]++|\\[^\r\n]|[ \t]++(?=[^ \t\r\n]))*+)[ \t]*')
-_ESCAPE = re.compile(
+_PLAIN_IN_FLOW = lazy(_WORDS.format(r"^ \t\r\n:#,\[\]{}", r" \t\r\n,\[\]{}"))
+_SINGLE_QUOTED = lazy(r"((?:[^'\r\n \t]++|''|[ \t]++(?=[^ \t\r\n]))*+)[ \t]*")
+_DOUBLE_QUOTED = lazy(r'((?:[^"\\\r\n \t]++|\\[^\r\n]|[ \t]++(?=[^ \t\r\n]))*+)[ \t]*')
+_ESCAPE = lazy(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
     r"|(?:x(?=[0-9a-fA-F]{2})|u(?=[0-9a-fA-F]{4})|U(?=[0-9a-fA-F]{8}))"
     r"((?<=x)..|(?<=u)....|(?<=U)........)|(.))",
@@ -28,10 +29,10 @@ _ESCAPE = re.compile(
 _ESCAPES = dict(
     zip('0abtnvfre \t"/\\N_LP', '\0\a\b\t\n\v\f\r\x1b \t"/\\\x85\xa0\u2028\u2029', strict=True)
 )
-_HEADER = re.compile(r"(?:[1-9+-]|[ \t]+(?:#[^\r\n]*)?)*")
-_NAME = re.compile(r"[&*]([^\0- \x7f,\[\]{}]+)")
+_HEADER = lazy(r"(?:[1-9+-]|[ \t]+(?:#[^\r\n]*)?)*")
+_NAME = lazy(r"[&*]([^\0- \x7f,\[\]{}]+)")
 _TAG_LETTER = r"(?:[\w#;/?:@&=+$.~*'()-]|%[0-9a-fA-F]{2})"
-_TAG = re.compile(
+_TAG = lazy(
     rf"!(?:<(?:!|{_TAG_LETTER})(?:{_TAG_LETTER}|[,!\[\]])*>|!({_TAG_LETTER}+)(?=[ \t\r\n,\[\]{{}}]|\Z)"
     rf"|([0-9A-Za-z-]{_TAG_LETTER}*+)(?!!)|(?=[ \t\r\n]|\Z))",
     re.ASCII,

@@ -6,8 +6,13 @@ read comes out the same, which a test holds.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from subwright.bun_yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode, plain_tag
 from subwright.patterns import lazy
+
+if TYPE_CHECKING:
+    import re
 
 _MOST_CHARACTERS = 20_000  # a longer text could have more words and marks than the parser takes
 
@@ -15,11 +20,12 @@ _FIRST = r"""[^\s\0!"#%&'*,\-:>?@\[\]`{|}]"""  # of a plain text, which no mark 
 _PLAIN = rf"{_FIRST}(?:[^\t\r\n\0:#]++|:(?=[^\s\0])|(?<=\S)#)*+"
 _PLAIN_IN_FLOW = rf"{_FIRST}(?:[^\t\r\n\0:#,\[\]{{}}]++|:(?=[^\s\0,\[\]{{}}])|(?<=\S)#)*+"
 _QUOTED = r""""(?:[^"\\\r\n\0]++|\\["\\/nrt])*+"|'(?:[^'\r\n\0]++|'')*+'"""
-_COMMENTS = r"(?:#[^\r\n\0]*+\n++)*+"
-_END = rf" *+\n++{_COMMENTS}"
+_ENDS = r"(?:\r?\n)++"
+_COMMENTS = rf"(?:#[^\r\n\0]*+{_ENDS})*+"
+_END = rf" *+{_ENDS}{_COMMENTS}"
 
 _FIRST_LINES = lazy(_COMMENTS)
-_ENTRY = lazy(rf"([A-Za-z_][A-Za-z0-9_-]*+):(?: ++(?:({_PLAIN}|{_QUOTED}){_END})?|(?=\n))")
+_ENTRY = lazy(rf"([A-Za-z_][A-Za-z0-9_-]*+):(?: ++(?:({_PLAIN}|{_QUOTED}){_END})?|(?=\r?\n))")
 _ITEM = lazy(rf"( *+)- ++({_PLAIN}|{_QUOTED}){_END}")
 _ITEM_IN_FLOW = lazy(rf" *+({_PLAIN_IN_FLOW}|{_QUOTED}) *+([,\]])")
 _LINES = lazy(r"[|>](-?)\n(( ++)[^\s\0][^\r\n\0]*+(?:\n++\3 *+[^\s\0][^\r\n\0]*+)*+)" + _END)
@@ -79,22 +85,18 @@ def _other_value(text: str, start: int, nothing: int) -> tuple[Node | None, int]
         start: the first place after the colon that is not blank.
         nothing: where a value stands that is not there.
     """
-    mark = text[start : start + 1]
-    if mark == "\n":
-        return _items(text, start, nothing)
-    if mark == "[":
-        return _items_in_flow(text, start)
-    return _lines(text, start)
-
-
-def _items(text: str, start: int, nothing: int) -> tuple[Node | None, int]:
-    """A list with each item on a line of its own, or nothing."""
     rest = _REST_OF_LINE.match(text, start)
-    assert rest
-    at = rest.end()
-    first = _ITEM.match(text, at)
-    if first is None:
-        return ScalarNode("null", "", nothing, nothing), at
+    if rest:
+        first = _ITEM.match(text, rest.end())
+        if first is None:
+            return ScalarNode("null", "", nothing, nothing), rest.end()
+        return _items(text, first)
+    return _items_in_flow(text, start) if text[start : start + 1] == "[" else _lines(text, start)
+
+
+def _items(text: str, first: re.Match[str]) -> tuple[Node | None, int]:
+    """A list with each item on a line of its own, of which the first is found."""
+    at = first.start()
     items: list[Node] = []
     while found := _ITEM.match(text, at):
         if found[1] != first[1]:
@@ -132,6 +134,6 @@ def _lines(text: str, start: int) -> tuple[Node | None, int]:
     whole = lines[len(indent) :].replace(f"\n{indent}", "\n")
     if mark == ">":
         whole = _LINE_ENDS.sub(lambda ends: ends[0][1:] or " ", whole)
-    return ScalarNode(
-        "str", whole if chomp else f"{whole}\n", start, found.end(2), mark
-    ), found.end()
+    if not chomp:
+        whole += "\n"
+    return ScalarNode("str", whole, start, found.end(2), mark), found.end()
