@@ -371,7 +371,8 @@ def render(
         if not folder.is_dir():
             raise SubwrightError(f"there is no folder `{folder}`", help="`templates` names one")
         own = folder if templates is not None else None
-        (found,) = load_all(folder, known(own)).named([template])
+        library = load_all(folder, known(own), checked=own is not None)
+        (found,) = library.named([template])
         given = {
             name: value
             for name, value in (_value(found, *item) for item in values.items())

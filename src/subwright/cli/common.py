@@ -159,18 +159,20 @@ def databases(templates: Path | None) -> Mapping[str, Database]:
     return known(templates)
 
 
-def library(templates: Path | None, *, checked: bool = True) -> Library:
+def library(templates: Path | None, *, checked: bool | None = None) -> Library:
     """The templates of a folder, by default the package's own.
 
     Args:
         templates: the folder.
-        checked: false where only their names and variables are wanted, which is faster.
+        checked: as for `load`; by default the user's own templates are checked, and the package's are not, which its
+            tests hold right.
 
     Raises:
         SubwrightError: there is no such folder or no template in it.
     """
     from subwright.template import load_all
 
+    checked = templates is not None if checked is None else checked
     return load_all(template_folder(templates), databases(templates), checked=checked)
 
 

@@ -106,10 +106,12 @@ class RenderCommand(click.Command):
 
         given = peek(self, parent, args)
         only_names = parent.resilient_parsing or bool(given.get("help"))
+        # who renders all variants of the package's own templates may have edited them
+        checked = False if only_names else True if given.get("everything") else None
         # an empty name is refused when the option itself is read
         folder = given.get("templates", configured) or None
         try:
-            found = library(Path(folder) if folder else None, checked=not only_names)
+            found = library(Path(folder) if folder else None, checked=checked)
         except (SubwrightError, OSError):
             if not only_names:
                 raise

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from subwright.database import Database, Stack
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import did_you_mean
+from subwright.template.source import Piece
 from subwright.template.syntax import START, constructs, near_misses
 from subwright.template.variables import Variable
 
@@ -20,15 +21,6 @@ if TYPE_CHECKING:
 
 _KEYWORD = re.compile(r"<%[+-]?\s+(\w+)")
 _VERSION = re.compile(r"\d+(\.\d+)*")
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A text that Jinja compiles: the whole `source`, or a part of it with newlines before it so that lines agree."""
-
-    source: Source
-    text: str
-    condition: bool = False  # when a variable applies: no branch of the text
 
 
 @dataclass

@@ -14,8 +14,14 @@ from subwright.database import Database
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
 from subwright.spec import Spec, SpecError, construct, node_span, parse
-from subwright.template.checks import Piece, check
-from subwright.template.source import FILE_NAME, Template, TemplateError, piece, string_piece
+from subwright.template.source import (
+    FILE_NAME,
+    Piece,
+    Template,
+    TemplateError,
+    piece,
+    string_piece,
+)
 from subwright.template.syntax import FORBIDDEN, START, environment, has_constructs
 from subwright.template.variables import Variable, declared, shorten
 
@@ -88,12 +94,12 @@ def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool =
 
 
 def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True) -> Template:
-    """Read a template and check all that can be checked without rendering it.
+    """Read a template, and check all that can be checked without rendering it.
 
     Args:
         path: the file; what it includes stands beside it or in `partials` there.
         databases: the fact files by database name.
-        checked: false where only its variables are wanted, for help and completion; such a template renders nothing.
+        checked: false for one that is held right elsewhere: the checks take as long as several renders.
 
     Raises:
         TemplateError: what is wrong, each at a line and column of the template or of an included file.
@@ -137,10 +143,13 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
         known = {name for database in databases.values() for name in database.features}
         stack = sample.at(sample.default_series.version, None, known)
     codes: dict[tuple[str, str], CodeType] = {}
-    pieces = _pieces(spec, parts, variables)
-    problems = check(env, pieces, sources, variables, databases, stack, codes) if checked else []
-    if problems:
-        raise TemplateError(problems)
+    if checked:
+        from subwright.template.checks import check
+
+        pieces = _pieces(spec, parts, variables)
+        problems = check(env, pieces, sources, variables, databases, stack, codes)
+        if problems:
+            raise TemplateError(problems)
     summary = parts.get("summary")
     return Template(
         name=path.stem,

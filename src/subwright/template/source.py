@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright import claude_code
 from subwright.contract import Contract, Requirement
@@ -16,7 +16,6 @@ from subwright.database import Database, Stack, VersionError
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
 from subwright.spec import Spec, construct, node_span, parse
-from subwright.template.checks import Piece, syntax_error
 from subwright.template.frontmatter import serialise
 from subwright.template.syntax import (
     START,
@@ -36,6 +35,14 @@ FILE_NAME = re.compile(r"(?!.*---)[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 class TemplateError(DiagnosticError):
     """A template that is wrong, at lines of its own."""
+
+
+class Piece(NamedTuple):
+    """A text that Jinja compiles: the whole `source`, or a part of it with newlines before it so that lines agree."""
+
+    source: Source
+    text: str
+    condition: bool = False  # when a variable applies: no branch of the text
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ class Rendered:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Template:
-    """A template that has passed its checks: see `load`."""
+    """A template that is right: see `load`. `codes` keeps what its pieces are compiled to."""
 
     name: str
     path: Path
@@ -117,7 +124,7 @@ class Template:
     crlf: bool
     env: Environment
     sources: dict[str, Source]
-    codes: Mapping[tuple[str, str], CodeType]
+    codes: dict[tuple[str, str], CodeType]
 
     @property
     def source(self) -> Source:
@@ -351,13 +358,19 @@ class Template:
 
         try:
             return unmark(self._compiled(piece).render(context))
-        except TemplateSyntaxError as error:  # of an included file whose name was computed
+        except TemplateSyntaxError as error:  # no check has seen it
+            from subwright.template.checks import syntax_error
+
             raise TemplateError([syntax_error(self.env, piece, error)]) from None
         except Exception as error:  # whatever an expression raises is the template's error
             raise TemplateError([self._failure(piece, error)]) from None
 
     def _compiled(self, piece: Piece) -> Any:
-        code = self.codes[piece.source.path, piece.text]
+        key = piece.source.path, piece.text
+        code = self.codes.get(key)
+        if code is None:
+            path = piece.source.path
+            code = self.codes[key] = self.env.compile(piece.text, name=path, filename=path)
         return self.env.template_class.from_code(self.env, code, self.env.make_globals(None))
 
     def _failure(self, piece: Piece, error: Exception) -> Diagnostic:
