@@ -15,17 +15,17 @@ from subwright.database import (
     Stack,
     VersionError,
     find_database,
+    known,
     load,
     numbers,
 )
 from subwright.errors import SubwrightError
 
 DATABASES = load(data.folder("templates") / "databases")
-KNOWN = {name for database in DATABASES.values() for name in database.features}
 
 
 def at(name: str, version: str) -> Stack:
-    return DATABASES[name].at(version, None, KNOWN)
+    return DATABASES[name].at(version, None, DATABASES.values())
 
 
 def test_series() -> None:
@@ -189,6 +189,23 @@ def test_wrong_fact_file_is_named(tmp_path: Path, old: str, new: str, message: s
 def test_a_small_fact_file_is_enough(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(GOOD)
     assert load(tmp_path)["x"].at("1").driver.name == "d"
+
+
+def test_known_are_those_of_the_package_and_own_ones(tmp_path: Path) -> None:
+    (tmp_path / "databases").mkdir()
+    for name in ("sqlite", "x"):
+        text = GOOD.replace("name: x", f"name: {name}")
+        (tmp_path / "databases" / f"{name}.yaml").write_text(text)
+    found = known(tmp_path)
+    assert list(found) == [*sorted(DATABASES), "x"]
+    # by the name of its file, which is read only then
+    assert all(database.name == name for name, database in known().items())
+    assert known() == DATABASES
+    assert {n: found[n].title for n in ("mysql", "sqlite", "x")} == {
+        "mysql": "MySQL",
+        "sqlite": "X",
+        "x": "X",
+    }
 
 
 def test_fact_file_that_is_no_text(tmp_path: Path) -> None:

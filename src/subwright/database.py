@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -146,7 +146,8 @@ class Database:
             VersionError: no series stands for it.
         """
         text = _MARIADB_PREFIX.sub("", version.strip())
-        for other in others:
+        # a mere number names no database, and to read the facts of the others takes time
+        for other in others if not _NUMBERS.fullmatch(text) else ():
             if other.name != self.name and any(
                 word in text.lower() for word in (other.name, other.title.lower())
             ):
@@ -201,28 +202,30 @@ class Database:
     def _choices(self) -> str:
         return "choose from " + ", ".join(s.version for s in self.series)
 
-    def at(self, version: str, driver: str | None = None, known: Iterable[str] = ()) -> Stack:
+    def at(
+        self, version: str, driver: str | None = None, others: Collection[Database] = ()
+    ) -> Stack:
         """The database as a template sees it: at a version, with a driver, the first one by default.
 
         Args:
             version: a series.
             driver: the name of one of the drivers.
-            known: feature ids of all databases, which `has` may ask for.
+            others: the other databases, whose features `has` may ask for too.
         """
         series = next(s for s in self.series if s.version == version)
         chosen = next((d for d in self.drivers if d.name == driver), self.drivers[0])
-        return Stack(self, series, chosen, frozenset(known) | set(self.features))
+        return Stack(self, series, chosen, others)
 
 
 class Stack:
     """What a template reads as `database`: the facts with the version applied."""
 
     def __init__(
-        self, database: Database, series: Series, driver: Driver, known: frozenset[str]
+        self, database: Database, series: Series, driver: Driver, others: Collection[Database]
     ) -> None:
         self._database = database
         self._series = series
-        self._known = known
+        self._others = others
         self.name = database.name
         self.title = database.title
         self.version = series.version
@@ -248,9 +251,10 @@ class Stack:
         """
         found = self._database.features.get(feature)
         if found is None:
-            if feature in self._known:
+            if any(feature in other.features for other in self._others):
                 return False
-            raise FactError(f"unknown feature `{feature}`", help=did_you_mean(feature, self._known))
+            known = {name for each in (self._database, *self._others) for name in each.features}
+            raise FactError(f"unknown feature `{feature}`", help=did_you_mean(feature, known))
         if found.absent or (found.since and not self.at_least(found.since)):
             return False
         return not (found.removed and self.at_least(found.removed))
@@ -279,6 +283,8 @@ def numbers(version: str) -> tuple[int, ...]:
 def find_database(name: str, databases: Mapping[str, Database]) -> Database | None:
     """The database of that name or alias, whatever its case."""
     wanted = name.strip().lower()
+    if wanted in databases:
+        return databases[wanted]
     for database in databases.values():
         if wanted in (database.name, *database.aliases):
             return database
@@ -296,12 +302,38 @@ def load(folder: Path) -> Mapping[str, Database]:
     return {database.name: database for database in map(_read, files)}
 
 
+class _Known(Mapping[str, Database]):
+    """Databases, of which those in `files`, by their names, are read when they are asked for."""
+
+    def __init__(self, files: Mapping[str, Path], own: Mapping[str, Database]) -> None:
+        self._files = files
+        self._own = own
+        self._names = {**files, **own}.keys()
+
+    def __getitem__(self, name: str) -> Database:
+        return self._own[name] if name in self._own else _read(self._files[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 def known(templates: Path | None = None) -> Mapping[str, Database]:
-    """The databases of the package's own fact files, and over them those of a folder of own templates."""
-    own = load(data.folder("templates") / "databases")
-    return own if templates is None else {**own, **load(templates / "databases")}
+    """The databases of the package's own fact files, and over them those of a folder of own templates.
+
+    A file of the package has the name of its database, and is read when that is first asked for: most runs need one.
+    """
+    files = sorted((data.folder("templates") / "databases").glob("*.yaml"))
+    own = load(templates / "databases") if templates is not None else {}
+    return _Known({path.stem: path for path in files}, own)
 
 
+@cache
 def _read(path: Path) -> Database:
     import yaml
 

@@ -465,7 +465,7 @@ def _nearest(series: str, can: Sequence[str], agent: Agent) -> str:
     order = [series.version for series in database.series]
 
     def differences(version: str) -> tuple[int, int]:
-        other = database.at(version, None, template.features)
+        other = database.at(version, None, template.databases.values())
         different = sum(other.has(name) != stack.has(name) for name in template.features)
         return different, -order.index(version)
 

@@ -29,14 +29,25 @@ if TYPE_CHECKING:
 LIBRARY = "subwright.found"
 
 
+class Offered(NamedTuple):
+    """The databases that a variable may choose, by their names: not all of them are read in every run."""
+
+    databases: Mapping[str, Database]
+    names: Sequence[str]
+
+    def all(self) -> list[Database]:
+        """These databases."""
+        return [self.databases[name] for name in self.names]
+
+
 class Choosing(click.ParamType[str]):
     """The type of a variable's option: its choices in help and completion; the template itself checks the value."""
 
     name = "value"
 
-    def __init__(self, variables: Sequence[Variable], databases: Mapping[str, Database]) -> None:
+    def __init__(self, variables: Sequence[Variable], offered: Offered) -> None:
         self.variables = variables
-        self.databases = databases
+        self.offered = offered
         words = (
             c for v in variables for c in (("true", "false") if v.type == "bool" else v.choices)
         )
@@ -77,10 +88,34 @@ class Choosing(click.ParamType[str]):
 
         for param in ctx.command.get_params(ctx):
             if isinstance(param.type, Choosing) and param.type.kind == "database" and param.name:
-                chosen = find_database(str(ctx.params.get(param.name) or ""), self.databases)
-                if chosen is not None:
+                wanted = str(ctx.params.get(param.name) or "")
+                chosen = find_database(wanted, self.offered.databases)
+                if chosen is not None and chosen.name in self.offered.names:
                     return [chosen]
-        return list(self.databases.values())
+        return self.offered.all()
+
+
+class VariableOption(click.Option):
+    """The option of a variable. Its help is made when it is shown, since it takes the facts of all databases."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        variable: Variable,
+        offered: Offered,
+        **attributes: Any,
+    ) -> None:
+        self.variable = variable
+        self.offered = offered
+        super().__init__(names, **attributes)
+
+    @property
+    def help(self) -> str | None:
+        return _help(self.variable, self.offered)
+
+    @help.setter  # noqa: A003  # the property above, not Python's own `help`
+    def help(self, text: str | None) -> None:
+        """The base class sets what it was given, which is nothing."""
 
 
 class RenderCommand(click.Command):
@@ -131,15 +166,16 @@ def variable_options(found: Library, params: Sequence[click.Parameter]) -> list[
     """An option for every variable of the templates whose name is not taken."""
     taken = {name for param in params for name in (*param.opts, *param.secondary_opts)}
     by_name: dict[str, list[Variable]] = {}
-    databases: dict[str, Database] = {}
+    known: Mapping[str, Database] = {}
+    names: dict[str, None] = {}
     for template in found.templates.values():
+        known = template.databases
         for variable in template.variables.values():
             by_name.setdefault(variable.name, []).append(variable)
             if variable.type == "database":
-                databases |= {
-                    c: template.databases[c] for c in variable.choices if c in template.databases
-                }
-    options = []
+                names |= dict.fromkeys(c for c in variable.choices if c in known)
+    offered = Offered(known, tuple(names))
+    options: list[click.Option] = []
     for name, variables in by_name.items():
         first = variables[0]
         words = [first.option]
@@ -150,31 +186,27 @@ def variable_options(found: Library, params: Sequence[click.Parameter]) -> list[
             continue  # `--set` is the way for these
         taken.update(words)
         if len(words) == 2:
-            options.append(
-                click.Option(["/".join(words), name], default=None, help=_help(first, databases))
-            )
+            options.append(VariableOption(["/".join(words), name], first, offered, default=None))
         else:
-            kind = Choosing(variables, databases)
+            kind = Choosing(variables, offered)
             metavar = None if kind.choices else first.type.upper()
             options.append(
-                click.Option(
-                    [first.option, name], type=kind, metavar=metavar, help=_help(first, databases)
-                )
+                VariableOption([first.option, name], first, offered, type=kind, metavar=metavar)
             )
     return options
 
 
-def _help(variable: Variable, databases: Mapping[str, Database]) -> str:
+def _help(variable: Variable, offered: Offered) -> str:
     text = variable.help[:1].upper() + variable.help[1:]
     text = text if text.endswith(".") else text + "."
     if variable.type == "version":
         listing = "; ".join(
-            f"{d.title} {', '.join(s.version for s in d.series)}" for d in databases.values()
+            f"{d.title} {', '.join(s.version for s in d.series)}" for d in offered.all()
         )
         return f"{text} A full version is understood too. {listing}.  [default: the newest to be proved]"
     if variable.type == "driver":
         listing = "; ".join(
-            f"{d.title} {', '.join(v.name for v in d.drivers)}" for d in databases.values()
+            f"{d.title} {', '.join(v.name for v in d.drivers)}" for d in offered.all()
         )
         return f"{text} {listing}.  [default: the first]"
     if variable.type == "bool":

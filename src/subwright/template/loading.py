@@ -136,16 +136,16 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
 
     env = environment(sources, included)
     chosen = next((v for v in variables.values() if v.type == "database"), None)
-    stack = None
     if chosen:
         _offered(source, chosen, databases)
-        sample = databases[chosen.choices[0]]
-        known = {name for database in databases.values() for name in database.features}
-        stack = sample.at(sample.default_series.version, None, known)
     codes: dict[tuple[str, str], CodeType] = {}
     if checked:
         from subwright.template.checks import check
 
+        stack = None
+        if chosen:
+            sample = databases[chosen.choices[0]]
+            stack = sample.at(sample.default_series.version, None, databases.values())
         pieces = _pieces(spec, parts, variables)
         problems = check(env, pieces, sources, variables, databases, stack, codes)
         if problems:

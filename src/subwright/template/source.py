@@ -170,7 +170,7 @@ class Template:
             values[variable.name] = variable.parse(value, self.databases)
             if variable.type == "database":
                 database = self.databases[str(values[variable.name])]
-                stack = database.at(database.default_series.version, None, self.features)
+                stack = database.at(database.default_series.version, None, self.databases.values())
         for variable in self.variables.values():
             self._applies(variable, given, values)
         return Variant({name: values[name] for name in self.variables}, stack)
@@ -204,10 +204,10 @@ class Template:
                     series = database.find_series(str(value), self.databases.values())
                 except VersionError as error:
                     raise VariableError(variable.name, error.message, help=error.help) from None
-            return database.at(series.version, None, self.features), series.version
+            return database.at(series.version, None, self.databases.values()), series.version
         names = tuple(driver.name for driver in database.drivers)
         name = variable.choose(str(value), names) if value is not None else names[0]
-        return database.at(stack.version, name, self.features), name
+        return database.at(stack.version, name, self.databases.values()), name
 
     def _applies(
         self, variable: Variable, given: Mapping[str, Value], values: Mapping[str, Value]
