@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -67,12 +66,12 @@ def failures(findings: list[Finding]) -> list[str]:
 
 
 def with_feature(database: Database, name: str, **changes: object) -> Database:
-    feature = replace(database.features[name], **changes)  # type: ignore[arg-type]
-    return replace(database, features={**database.features, name: feature})
+    feature = database.features[name]._replace(**changes)  # type: ignore[arg-type]
+    return database._replace(features={**database.features, name: feature})
 
 
 def with_error(database: Database, name: str, error: ErrorCode) -> Database:
-    return replace(database, errors={**database.errors, name: error})
+    return database._replace(errors={**database.errors, name: error})
 
 
 # --- every fact on every server -----------------------------------------------------------------
@@ -127,27 +126,27 @@ def wrong_features(feature: Feature, version: str, answer: Answer) -> Iterator[F
     """Variants of a feature that are not so at a version."""
     here, missing_shown = holds(feature, version), feature.absent or bool(feature.removed)
     if missing_shown:
-        yield replace(feature, absent=False, removed="999")
+        yield feature._replace(absent=False, removed="999")
     elif here:
-        yield replace(feature, since="999")
+        yield feature._replace(since="999")
     else:
-        yield replace(feature, since="")
+        yield feature._replace(since="")
     if here is not missing_shown:
-        yield replace(feature, expect="ok" if feature.expect.startswith("error") else "error 0")
-        yield replace(feature, value="no such value", expect="ok")
+        yield feature._replace(expect="ok" if feature.expect.startswith("error") else "error 0")
+        yield feature._replace(value="no such value", expect="ok")
     elif feature.before:
-        yield replace(feature, before="error 0" if answer.exception else "error 1")
-        yield replace(feature, before="ok" if answer.exception else "error 0")
+        yield feature._replace(before="error 0" if answer.exception else "error 1")
+        yield feature._replace(before="ok" if answer.exception else "error 0")
 
 
 def wrong_errors(error: ErrorCode, answer: Answer) -> Iterator[ErrorCode]:
     """Variants of an error that did not come."""
     if answer.code != error.code:
         # it is so on newer servers only, so what came is what must not be stated
-        yield replace(error, code=answer.code, exception=answer.exception)
+        yield error._replace(code=answer.code, exception=answer.exception)
     else:
-        yield replace(error, code="0")
-        yield replace(error, exception="StatementError")
+        yield error._replace(code="0")
+        yield error._replace(exception="StatementError")
 
 
 @pytest.mark.parametrize(("database", "series"), SERVERS)
@@ -159,7 +158,7 @@ def test_every_wrong_fact_is_found(database: str, series: str) -> None:
         assert answer is not None
         if kind == "feature":
             wrong = [
-                replace(facts, features={name: feature})
+                facts._replace(features={name: feature})
                 for feature in wrong_features(facts.features[name], version, answer)
             ]
         else:

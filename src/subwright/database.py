@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from subwright import data
 from subwright.errors import SubwrightError, did_you_mean
+from subwright.patterns import lazy
 
-_NUMBERS = re.compile(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
+_NUMBERS = lazy(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
 # MariaDB before 11 announces itself to old clients as MySQL 5.5.5
-_MARIADB_PREFIX = re.compile(r"^5\.5\.5-(?=\d)")
+_MARIADB_PREFIX = lazy(r"^5\.5\.5-(?=\d)")
 
 
 class VersionError(SubwrightError):
@@ -26,8 +25,7 @@ class FactError(SubwrightError):
     """A fact that no file has, or a fact file that is wrong."""
 
 
-@dataclass(frozen=True)
-class Series:
+class Series(NamedTuple):
     """A release series; dates are ISO 8601, empty when unknown or none is announced.
 
     `server` says that a real server of the series can be had from package registries.
@@ -46,8 +44,7 @@ class Series:
         return bool(self.eol) and self.eol <= day.isoformat()
 
 
-@dataclass(frozen=True)
-class Driver:
+class Driver(NamedTuple):
     """An asynchronous driver: its SQLAlchemy dialect, a sample URL and the pip requirement that installs it."""
 
     name: str
@@ -58,16 +55,14 @@ class Driver:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Isolation:
+class Isolation(NamedTuple):
     """The default isolation level and those that SQLAlchemy accepts."""
 
     default: str
     levels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """What bounds a connection pool: the server's default limit of connections, its idle time-out in seconds."""
 
     max_connections: int | None = None
@@ -75,8 +70,7 @@ class Pool:
     advice: str = ""
 
 
-@dataclass(frozen=True)
-class ErrorCode:
+class ErrorCode(NamedTuple):
     """The code that the engine reports and the SQLAlchemy exception it arrives as."""
 
     code: str
@@ -84,8 +78,7 @@ class ErrorCode:
     source: str = ""
 
 
-@dataclass(frozen=True)
-class Feature:
+class Feature(NamedTuple):
     """Something that a database has from a version on, until a version, or never.
 
     `check` is the SQL that shows it after `setup`, outside of a transaction where `autocommit` says so; `expect` is
@@ -99,7 +92,7 @@ class Feature:
     absent: bool = False
     basis: str = ""
     source: str = ""
-    seen: Mapping[str, Any] = field(default_factory=dict)
+    seen: Mapping[str, Any] = {}
     setup: tuple[str, ...] = ()
     check: tuple[str, ...] = ()
     expect: str = "ok"
@@ -108,8 +101,7 @@ class Feature:
     autocommit: bool = False
 
 
-@dataclass(frozen=True)
-class Database:
+class Database(NamedTuple):
     """One database with everything its fact file says."""
 
     name: str
@@ -123,8 +115,8 @@ class Database:
     version_parts: int = 1
     mapping: str = "exact"
     words: tuple[str, ...] = ()
-    errors: Mapping[str, ErrorCode] = field(default_factory=dict)
-    features: Mapping[str, Feature] = field(default_factory=dict)
+    errors: Mapping[str, ErrorCode] = {}
+    features: Mapping[str, Feature] = {}
 
     @property
     def default_series(self) -> Series:
@@ -362,7 +354,7 @@ def _read(path: Path) -> Database:
         except KeyError as error:
             raise FactError(f"{place}: `{key.value}` lacks `{error.args[0]}`") from None
         except (TypeError, ValueError, AttributeError, RecursionError, yaml.YAMLError) as error:
-            problem = str(error).replace("subwright.database.", "").replace(".__init__()", "")
+            problem = str(error).replace("subwright.database.", "").replace(".__new__()", "")
             raise FactError(f"{place}: `{key.value}` is not of its form: {problem}") from None
     for name in ("name", "title", "as_of", "series", "drivers", "isolation"):
         if not values.get(name):

@@ -14,10 +14,11 @@ import click
 from subwright import files
 from subwright.cli.common import warn
 from subwright.errors import SubwrightError
+from subwright.patterns import lazy
 from subwright.template import ORIGIN, Rendered, Template
 
 # how the folder of a variant is named
-_VARIANT = re.compile(r"[a-z0-9_]+-\d+(?:\.\d+)*")
+_VARIANT = lazy(r"[a-z0-9_]+-\d+(?:\.\d+)*")
 
 
 class ChangedError(SubwrightError):

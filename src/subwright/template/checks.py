@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from types import CodeType
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from subwright.database import Database, Stack
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import did_you_mean
+from subwright.patterns import lazy
 from subwright.template.source import Piece
 from subwright.template.syntax import START, constructs, near_misses
 from subwright.template.variables import Variable
@@ -19,8 +20,8 @@ from subwright.template.variables import Variable
 if TYPE_CHECKING:
     from jinja2 import Environment, TemplateSyntaxError, nodes
 
-_KEYWORD = re.compile(r"<%[+-]?\s+(\w+)")
-_VERSION = re.compile(r"\d+(\.\d+)*")
+_KEYWORD = lazy(r"<%[+-]?\s+(\w+)")
+_VERSION = lazy(r"\d+(\.\d+)*")
 
 
 @dataclass
@@ -459,5 +460,7 @@ def _constants(node: nodes.Node) -> list[tuple[str, int]]:
     return []
 
 
-def _public(record: object) -> list[str]:
-    return [name for name in dir(record) if not name.startswith("_")]
+def _public(record: object) -> Sequence[str]:
+    """The names that a template may read: of a record its fields, without what every tuple has."""
+    fields: Sequence[str] = getattr(record, "_fields", ())
+    return fields or [name for name in dir(record) if not name.startswith("_")]

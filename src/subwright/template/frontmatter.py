@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from subwright.patterns import lazy
+
 if TYPE_CHECKING:
     import yaml
 
 # Plain only where every reader of YAML, 1.1 or 1.2, strict or not, sees this very string.
-_PLAIN = re.compile(r"[A-Za-z_][\w./@()+-]*(?:,? [\w./@()+-]+)*", re.ASCII)
-_RESOLVED = re.compile(r"(?:y|n|yes|no|on|off|true|false|null)", re.IGNORECASE)
+_PLAIN = lazy(r"[A-Za-z_][\w./@()+-]*(?:,? [\w./@()+-]+)*", re.ASCII)
+_RESOLVED = lazy(r"(?:y|n|yes|no|on|off|true|false|null)", re.IGNORECASE)
 # A double-quoted string ends at none of these for YAML, but some reader takes them for a line's end or drops them.
-_ESCAPED = re.compile(
-    "[\x85\xa0\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069]"
-)
-_DASHES = re.compile(r"-{3,}")
+_ESCAPED = lazy("[\x85\xa0\u2028\u2029\ufeff\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069]")
+_DASHES = lazy(r"-{3,}")
 
 
 def serialise(data: Mapping[str, Any]) -> str:

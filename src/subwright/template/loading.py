@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright.contract import Contract
 from subwright.database import Database
@@ -34,8 +33,7 @@ _TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
 DEEPEST = 50  # levels of a frontmatter
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """The templates of a folder by name, and the errors of those that are wrong."""
 
     folder: Path

@@ -15,6 +15,7 @@ from subwright.contract import Contract, Requirement
 from subwright.database import Database, Stack, VersionError
 from subwright.diagnostic import Diagnostic, DiagnosticError, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
+from subwright.patterns import lazy
 from subwright.spec import Spec, construct, node_span, parse
 from subwright.template.frontmatter import serialise
 from subwright.template.syntax import (
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     import yaml
     from jinja2 import Environment
 
-ORIGIN = re.compile(r"\A---\r?\n# rendered by subwright from ")
+ORIGIN = lazy(r"\A---\r?\n# rendered by subwright from ")
 # of a template, and of an agent; `---` would end the frontmatter that names the template
-FILE_NAME = re.compile(r"(?!.*---)[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+FILE_NAME = lazy(r"(?!.*---)[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 
 
 class TemplateError(DiagnosticError):
@@ -45,8 +46,7 @@ class Piece(NamedTuple):
     condition: bool = False  # when a variable applies: no branch of the text
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """A template with a value for each variable; `stack` is the database that it is for, if it is for one."""
 
     values: Mapping[str, Value]
@@ -63,7 +63,7 @@ class Variant:
         return f"{self.stack.name}-{self.stack.version}" if self.stack else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rendered:
     """A rendered agent.
 

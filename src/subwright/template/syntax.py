@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import did_you_mean
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 SHIELD = "\x01"
-MARK = re.compile("\x02(\\d+):(\\d+)\x03")
+MARK = lazy("\x02(\\d+):(\\d+)\x03")
 START = "\x04"  # stands before the first character of a padded text
-FORBIDDEN = re.compile(
+FORBIDDEN = lazy(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 
@@ -47,23 +47,22 @@ _ARGUMENTS = r"\([^()\n]*\)"
 _EXPRESSION = (
     rf"{_NAME}(?:\.{_NAME}|{_ARGUMENTS}|\[[^\[\]\n]*\])*(?:[ ]?\|[ ]?{_NAME}(?:{_ARGUMENTS})?)*"
 )
-_CONSTRUCT = re.compile(
+_CONSTRUCT = lazy(
     rf"""(?P<raw>(?P<begin><%[+-]?\s+raw\s+[+-]?%>)(?P<text>.*?)(?:(?P<end><%[+-]?\s+endraw\s+[+-]?%>)|\Z))
     |(?P<comment><\#[+-]?(?=\s)(?:(?!<\#[+-]?\s).)*?\s[+-]?\#>)
     |(?P<statement><%[+-]?\s+(?:{"|".join(KEYWORDS)})\b(?:(?!<%).)*?\s[+-]?%>)
     |(?P<placeholder>(?<![\w<])<<{_EXPRESSION}>>(?![\w>]))""",
     re.DOTALL | re.VERBOSE,
 )
-_OPENER = re.compile(r"<(?=[<%#]|\Z)")  # at the end of a text a construct may follow
+_OPENER = lazy(r"<(?=[<%#]|\Z)")  # at the end of a text a construct may follow
 _BLANK = " \t" + START
-_LINES = re.compile(r"[^\n]*\n|[^\n]+")  # `splitlines` would split at form feeds and separators too
-_NEAR_PLACEHOLDER = re.compile(rf"<<[ \t]*(?P<name>{_NAME})(?:[^<>\n]*>>|>(?!>))")
-_NEAR_STATEMENT = re.compile(rf"<%[+-]?(?P<blank>[ \t]*)(?P<word>{_NAME})\b(?P<rest>[^\n]*?)%>")
-_UNCLOSED = re.compile(rf"<%[+-]?\s+(?:{'|'.join(KEYWORDS)})\b[^\n]*|<\#[+-]?\s[^\n]*")
+_LINES = lazy(r"[^\n]*\n|[^\n]+")  # `splitlines` would split at form feeds and separators too
+_NEAR_PLACEHOLDER = lazy(rf"<<[ \t]*(?P<name>{_NAME})(?:[^<>\n]*>>|>(?!>))")
+_NEAR_STATEMENT = lazy(rf"<%[+-]?(?P<blank>[ \t]*)(?P<word>{_NAME})\b(?P<rest>[^\n]*?)%>")
+_UNCLOSED = lazy(rf"<%[+-]?\s+(?:{'|'.join(KEYWORDS)})\b[^\n]*|<\#[+-]?\s[^\n]*")
 
 
-@dataclass(frozen=True)
-class Construct:
+class Construct(NamedTuple):
     """A part of a source that is not text: `kind` is raw, comment, statement or placeholder."""
 
     kind: str
@@ -257,7 +256,8 @@ def environment(sources: dict[str, Source], load: Any) -> Environment:
     def finalize(value: Any) -> Any:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return value
-        if value is None or isinstance(value, bool | tuple | list | dict):
+        is_record = hasattr(value, "_fields")
+        if value is None or (isinstance(value, bool | tuple | list | dict) and not is_record):
             raise TypeError(f"a {type(value).__name__} is not text")
         if hasattr(value, "__html__") or type(value).__module__.startswith("jinja2"):
             return value

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright.diagnostic import Source, Span
 from subwright.errors import SubwrightError, did_you_mean
@@ -28,8 +27,7 @@ class VariableError(SubwrightError):
         self.variable = variable
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable.
 
     `choices` are those of a choice or a database; `when` is an expression over the other variables: where it is
