@@ -13,11 +13,12 @@ from conftest import ROOT
 from subwright import data
 from subwright.contract import ContractError
 from subwright.database import load as load_databases
-from subwright.diagnostic import DiagnosticError
+from subwright.diagnostic import DiagnosticError, Span
 from subwright.errors import SubwrightError
 from subwright.output.frames import frames
-from subwright.template import Template, VariableError, load, load_all
+from subwright.template import Template, TemplateError, VariableError, load, load_all
 from subwright.template.frontmatter import serialise
+from subwright.template.outline import Outline, outlines
 from subwright.template.syntax import constructs, prepare
 
 Make = Callable[..., Template]
@@ -311,6 +312,24 @@ def test_library_keeps_good_templates_beside_broken_ones(tmp_path: Path) -> None
     library = load_all(tmp_path, {})
     assert list(library.templates) == ["good"]
     assert list(library.broken) == ["bad"]
+
+
+def test_outlines_have_the_variables_that_templates_have(tmp_path: Path) -> None:
+    folder = data.folder("templates")
+    whole, outline = load_all(folder, DATABASES), outlines(folder, DATABASES)
+    assert list(outline.templates) == list(whole.templates)
+    for name, template in whole.templates.items():
+        found = outline.templates[name]
+        assert isinstance(found, Outline)
+        nowhere = {key: v._replace(span=Span(0, 0)) for key, v in template.variables.items()}
+        assert found.variables == nowhere
+        assert list(found.variables) == list(template.variables)
+    # what has not the form is read in full, which says why
+    variables = "name: a\ndescription: b\ntemplate: {variables: {A: {type: bool, help: h}}}"
+    (tmp_path / "wrong.md").write_text(f"---\n{variables}\n---\n<<A>>\n")
+    broken = outlines(tmp_path, {}).broken["wrong"]
+    assert isinstance(broken, TemplateError)
+    assert broken.message == str(load_all(tmp_path, {}).broken["wrong"])
 
 
 def test_contract_may_depend_on_variables(tmp_path: Path) -> None:

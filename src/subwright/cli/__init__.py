@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from subwright import __version__
-from subwright.cli.common import CONFIGURATION, VARIABLES, color_option, library, peek, report
+from subwright.cli.common import CONFIGURATION, VARIABLES, color_option, outlines, peek, report
 from subwright.cli.explain import explain_command
 from subwright.cli.install import install_command, status_command, uninstall_command
 from subwright.cli.lint import LINT_KEYS, lint_command
@@ -21,6 +21,8 @@ from subwright.errors import SubwrightError, did_you_mean
 
 if TYPE_CHECKING:
     from subwright.config import Config
+    from subwright.template import Library
+    from subwright.template.outline import Outlines
 
 # keys that stand in `[tool.subwright]` itself
 SHARED = ("templates", "color")
@@ -211,15 +213,16 @@ def _variables(
         return {}
     name = render_command.name or ""
     params = render_command.params
+    found: Library | Outlines | None
     if isinstance(command, RenderCommand):
         found = command.read_templates(ctx, args, folder)
     else:
         given = peek(command, ctx, args).get("templates") or folder
-        found = library(Path(given) if given else None, checked=False)
+        found = outlines(Path(given) if given else None)
     own = _by_key(variable_options(found, params)) if found else {}
     others: dict[str, click.Option] = {}
     if any(key not in own for key in keys):
-        others = _by_key(variable_options(library(None, checked=False), params))
+        others = _by_key(variable_options(outlines(None), params))
     for key in keys:
         # what a template that cannot be read declares is not known
         if key not in own and key not in others and found and not found.broken:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from subwright.database import Database
     from subwright.template import Library, Rendered
+    from subwright.template.outline import Outlines
 
 # where a context keeps the values that the configuration gives variables, each with its place
 VARIABLES = "subwright.variables"
@@ -174,6 +175,17 @@ def library(templates: Path | None, *, checked: bool | None = None) -> Library:
 
     checked = templates is not None if checked is None else checked
     return load_all(template_folder(templates), databases(templates), checked=checked)
+
+
+def outlines(templates: Path | None) -> Outlines:
+    """The names and variables of the templates of a folder, by default the package's own.
+
+    Raises:
+        SubwrightError: there is no such folder, or a fact file in it is wrong.
+    """
+    from subwright.template import outline
+
+    return outline.outlines(template_folder(templates), databases(templates))
 
 
 def is_over(agent: Rendered) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -13,6 +14,7 @@ from subwright.cli.common import (
     configured_at,
     is_over,
     library,
+    outlines,
     peek,
     progress,
     templates_option,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from subwright.database import Database
     from subwright.template import Library, Rendered, Template, Value, Variable, Variant
+    from subwright.template.outline import Outlines
 
 LIBRARY = "subwright.found"
 
@@ -128,41 +131,43 @@ class RenderCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption:
             # the option may be a variable of a template that could not be read
-            found: Library | None = ctx.meta.get(LIBRARY)
+            found: Library | Outlines | None = ctx.meta.get(LIBRARY)
             for error in found.broken.values() if found else ():
                 raise error from None
             raise
 
     def read_templates(
         self, parent: click.Context, args: Sequence[str], configured: str | None
-    ) -> Library | None:
+    ) -> Library | Outlines | None:
         """The templates that give this command its options: nothing where help or completion does without."""
         from pathlib import Path
 
         given = peek(self, parent, args)
         only_names = parent.resilient_parsing or bool(given.get("help"))
-        # who renders all variants of the package's own templates may have edited them
-        checked = False if only_names else True if given.get("everything") else None
         # an empty name is refused when the option itself is read
-        folder = given.get("templates", configured) or None
-        try:
-            found = library(Path(folder) if folder else None, checked=checked)
-        except (SubwrightError, OSError):
-            if not only_names:
-                raise
-            found = None
+        named = given.get("templates", configured) or None
+        folder = Path(named) if named else None
+        found: Library | Outlines | None = None
+        if only_names:
+            with suppress(SubwrightError, OSError):
+                found = outlines(folder)
+        else:
+            # who renders all variants of the package's own templates may have edited them
+            found = library(folder, checked=True if given.get("everything") else None)
         parent.meta[LIBRARY] = found
         return found
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         params = super().get_params(ctx)
-        found: Library | None = ctx.meta.get(LIBRARY)
+        found: Library | Outlines | None = ctx.meta.get(LIBRARY)
         if found is None:
             return params
         return [*variable_options(found, params), *params]
 
 
-def variable_options(found: Library, params: Sequence[click.Parameter]) -> list[click.Option]:
+def variable_options(
+    found: Library | Outlines, params: Sequence[click.Parameter]
+) -> list[click.Option]:
     """An option for every variable of the templates whose name is not taken."""
     taken = {name for param in params for name in (*param.opts, *param.secondary_opts)}
     by_name: dict[str, list[Variable]] = {}
@@ -227,10 +232,10 @@ class TemplateName(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        found: Library | None = ctx.meta.get(LIBRARY)
+        found: Library | Outlines | None = ctx.meta.get(LIBRARY)
         if found is None:
             try:
-                found = library(ctx.params.get("templates"), checked=False)
+                found = outlines(ctx.params.get("templates"))
             except (SubwrightError, OSError):
                 return []
         return [CompletionItem(name) for name in found.templates if name.startswith(incomplete)]

@@ -13,6 +13,7 @@ from subwright.database import Database
 from subwright.diagnostic import Diagnostic, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
 from subwright.spec import Spec, SpecError, construct, node_span, parse
+from subwright.template.outline import each_template, shown
 from subwright.template.source import (
     FILE_NAME,
     Piece,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 PROVE_KEYS = ("preamble", "cleanup", "environment", "files", "tests", "pooler")
 _KEYS = ("summary", "variables", "contract", "prove")
-_TEMPLATE_KEY = re.compile(rb"""^["']?template["']?[ \t]*:""", re.MULTILINE)
 DEEPEST = 50  # levels of a frontmatter
 
 
@@ -62,8 +62,6 @@ class Library(NamedTuple):
 def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool = True) -> Library:
     """The templates of a folder.
 
-    A Markdown file is one when its frontmatter has the key `template`; others are left alone.
-
     Args:
         folder: where they are.
         databases: the fact files by database name.
@@ -72,22 +70,7 @@ def load_all(folder: Path, databases: Mapping[str, Database], *, checked: bool =
     Raises:
         SubwrightError: there is no template in it.
     """
-    templates: dict[str, Template] = {}
-    broken: dict[str, SubwrightError] = {}
-    for path in sorted(folder.glob("*.md")):
-        try:
-            if path.is_file() and _TEMPLATE_KEY.search(path.read_bytes()):
-                templates[path.stem] = load(path, databases, checked=checked)
-        except SubwrightError as error:
-            broken[path.stem] = error
-        except OSError as error:
-            problem = f"cannot read `{_shown(path)}`: {error.strerror or error}"
-            broken[path.stem] = SubwrightError(problem)
-    if not templates and not broken:
-        raise SubwrightError(
-            f"no template in `{folder}`",
-            help="a template is a Markdown file whose frontmatter has the key `template`",
-        )
+    templates, broken = each_template(folder, lambda path: load(path, databases, checked=checked))
     return Library(folder, templates, broken)
 
 
@@ -107,8 +90,9 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
             f"`{shorten(path.stem)}` is no name for a template",
             help="use letters, digits, `-`, `_` and `.`",
         )
-    text, crlf = _read(path)
-    source = Source(_shown(path), text)
+    name = shown(path)
+    text, crlf = _read(path, name)
+    source = Source(name, text)
     try:
         spec = parse(source)
     except SpecError as error:
@@ -128,8 +112,8 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
         file = _included(path.parent, name)
         if file is None:
             return None
-        text, _ = _read(file)
-        sources.setdefault(name, Source(_shown(file), text))
+        text, _ = _read(file, shown(file))
+        sources.setdefault(name, Source(shown(file), text))
         return text, sources[name].path, lambda: True
 
     env = environment(sources, included)
@@ -165,17 +149,8 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
     )
 
 
-def _shown(path: Path) -> str:
-    """The path as messages give it: from the working directory where it is below it."""
-    try:
-        return path.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
-        return str(path)
-
-
-def _read(path: Path) -> tuple[str, bool]:
+def _read(path: Path, shown: str) -> tuple[str, bool]:
     """The text of a file with LF line ends, and whether it had CRLF."""
-    shown = _shown(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -331,7 +306,7 @@ def _variables(spec: Spec, node: yaml.Node | None) -> dict[str, Variable]:
                     f"variable `{key.value}` is not a mapping",
                     help="give it `type`, `help` and `default`",
                 )
-            variables[key.value] = declared(spec.source, key.value, entry, span)
+            variables[key.value] = declared(key.value, entry, span)
         except SubwrightError as error:
             problems.append(Diagnostic(spec.source, span, error.message, error.help))
     chosen = [v for v in variables.values() if v.type == "database"]

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from subwright.diagnostic import Source, Span
 from subwright.errors import SubwrightError, did_you_mean
-from subwright.template.syntax import FORBIDDEN
 
 if TYPE_CHECKING:
     from subwright.database import Database
+    from subwright.diagnostic import Span
 
 TYPES = ("choice", "bool", "string", "database", "version", "driver")
 _TRUE = ("true", "yes", "on", "1")
@@ -93,6 +92,8 @@ class Variable(NamedTuple):
         raise VariableError(self.name, f"`{shorten(value)}` is neither true nor false")
 
     def _line(self, value: str) -> str:
+        from subwright.template.syntax import FORBIDDEN
+
         found = FORBIDDEN.search(value)
         at = min([found.start()] if found else [len(value)], default=0)
         for separator in "\n\r\x85\u2028\u2029":
@@ -139,7 +140,7 @@ def shorten(text: str, most: int = 60) -> str:
     return shown if len(shown) <= most else shown[:most] + "…"
 
 
-def declared(source: Source, name: str, entry: Mapping[str, Any], span: Span) -> Variable:
+def declared(name: str, entry: Mapping[str, Any], span: Span) -> Variable:
     """The variable that an entry of `template.variables` declares.
 
     Raises:
