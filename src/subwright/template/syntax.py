@@ -277,6 +277,8 @@ def environment(sources: dict[str, Source], load: Any) -> Environment:
         finalize=finalize,
         extensions=[Marks],
         loader=FunctionLoader(load),
+        # to fold constants takes longer than to compute them in the few variants that there are
+        optimized=False,
         cache_size=64,
     )
     # what would make two runs differ, or is of no use in text
