@@ -85,8 +85,9 @@ COUNTS: dict[str, tuple[list[str], tuple[int, int, int]]] = {
     # beside the first look, which tells a template from an agent
     "lint of one": (["lint", "--jobs", "1", "{first}"], (FILES + 1, FILES, 0)),
     # a template is read by its own and for its version, and each file that is written is looked at before
-    "render": (["render", "--database", "postgresql"], (2, 4, 0)),
-    "render --all": (["render", "--all", "-o", "rendered"], (2 + 17, 22, 0)),
+    # of a fact file its head is composed, which is short, and each feature that is asked for
+    "render": (["render", "--database", "postgresql"], (2, 2 + 13, 0)),
+    "render --all": (["render", "--all", "-o", "rendered"], (2 + 17, 1 + 17 + 48, 0)),
 }
 COUNT = """
 import json, os, sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _NUMBERS = lazy(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
 # MariaDB before 11 announces itself to old clients as MySQL 5.5.5
 _MARIADB_PREFIX = lazy(r"^5\.5\.5-(?=\d)")
+_FEATURE = lazy(r"^  (\w+):\n", re.MULTILINE)
 
 
 class VersionError(SubwrightError):
@@ -298,7 +300,7 @@ def load(folder: Path) -> Mapping[str, Database]:
 
 
 class _Known(Mapping[str, Database]):
-    """Databases, of which those in `files`, by their names, are read when they are asked for."""
+    """Databases, of which those of the package in `files`, by their names, are read when they are asked for."""
 
     def __init__(self, files: Mapping[str, Path], own: Mapping[str, Database]) -> None:
         self._files = files
@@ -306,7 +308,7 @@ class _Known(Mapping[str, Database]):
         self._names = {**files, **own}.keys()
 
     def __getitem__(self, name: str) -> Database:
-        return self._own[name] if name in self._own else _read(self._files[name])
+        return self._own[name] if name in self._own else _packaged(self._files[name])
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -328,7 +330,49 @@ def known(templates: Path | None = None) -> Mapping[str, Database]:
     return _Known({path.stem: path for path in files}, own)
 
 
+class _Features(Mapping[str, Feature]):
+    """The features in the text of a block mapping, each read when it is asked for: a render needs a quarter of them."""
+
+    def __init__(self, text: str) -> None:
+        names = list(_FEATURE.finditer(text))
+        ends = [name.start() for name in names[1:]] + [len(text)]
+        self._texts = {n[1]: text[n.start() : end] for n, end in zip(names, ends, strict=True)}
+        self._read: dict[str, Feature] = {}
+
+    def __getitem__(self, name: str) -> Feature:
+        if name not in self._read:
+            from subwright.diagnostic import Source
+            from subwright.spec import compose
+
+            node = compose(Source(name, self._texts[name]))
+            assert node is not None
+            self._read[name] = _feature(_plain(node, {})[name])
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+
 @cache
+def _packaged(path: Path) -> Database:
+    """A fact file of the package, which has its features at its end; the tests hold that it is read as by `load`.
+
+    Its other entries are few, and read without PyYAML, which help and completion do not load.
+    """
+    from subwright import bun_yaml
+
+    head, _, features = path.read_text(encoding="utf-8").partition("\nfeatures:\n")
+    entries = bun_yaml.value(bun_yaml.compose(head))
+    values = {key: _ENTRIES[key](value) for key, value in entries.items()}
+    return Database(**{"pool": Pool(), **values}, features=_Features(features))
+
+
 def _read(path: Path) -> Database:
     import yaml
 

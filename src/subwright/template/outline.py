@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
-from subwright import bun_yaml
 from subwright.errors import SubwrightError
 from subwright.template.variables import Variable, declared
 
@@ -101,6 +100,8 @@ def _has_template_key(raw: bytes) -> bool:
 
 def _outline(path: Path, databases: Mapping[str, Database]) -> Outline | None:
     """The outline of a template, where it has the form."""
+    from subwright import bun_yaml
+
     text = path.read_text(encoding="utf-8", errors="replace")
     block = re.match(r"\ufeff?---[ \t]*\n(.*?)---", text, re.DOTALL)
     if block is None:
