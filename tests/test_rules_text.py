@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from subwright import linter
@@ -65,6 +65,10 @@ def test_each_run_is_what_python_makes_of_it() -> None:
         assert run.text == text[slice(*run.span)].encode("mac_roman").decode("utf-8")
 
 
+# beyond the last character, a surrogate, and the last and first that are there
+@example("ô\x90\x80\x80")
+@example("í\xa0\x80")
+@example("ô\x8f¿¿ í\x9f¿ î\x80\x80")
 @given(st.text())
 def test_a_run_is_utf8_in_another_encoding(text: str) -> None:
     for run in found(text):
