@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -23,7 +22,6 @@ MOST_PASSES = 10  # of mending one file: a fix may bring another to light
 NO_FILE = "-"  # what messages call a text that is in no file
 
 
-@dataclass
 class Checked:
     """What was found in one text before its comments allow any of it.
 
@@ -35,11 +33,19 @@ class Checked:
         looked: the paths that rules have looked for, and whether they were there.
     """
 
-    source: Source
-    found: list[Diagnostic] = field(default_factory=list)
-    ignores: tuple[Ignore, ...] = ()
-    summary: Summary | None = None
-    looked: Mapping[str, bool] = field(default_factory=dict)
+    def __init__(
+        self,
+        source: Source,
+        found: Iterable[Diagnostic] = (),
+        ignores: tuple[Ignore, ...] = (),
+        summary: Summary | None = None,
+        looked: Mapping[str, bool] | None = None,
+    ) -> None:
+        self.source = source
+        self.found = list(found)
+        self.ignores = ignores
+        self.summary = summary
+        self.looked = looked or {}
 
 
 def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:

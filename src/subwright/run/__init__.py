@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
 from subwright.cache import Memory
@@ -33,8 +32,7 @@ class Watch(Protocol):
     def __call__(self, items: Iterable[T], length: int) -> Iterable[T]: ...
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a run found.
 
     Attributes:
@@ -164,10 +162,10 @@ class _Gathered:
     def add(self, outcome: Outcome) -> None:
         """Take in what was found in a file."""
         path, entry, text = outcome
-        self.looked.update(entry.looked)
-        found = summary(entry, path)
-        if found is not None:
-            self._summaries[path] = found
+        if entry.looked:
+            self.looked.update(entry.looked)
+        if entry.summary is not None:
+            self._summaries[path] = summary(path, entry.summary)
         if text is not None:
             self._sources[path] = source = Source(path, text)
             self.told[path] = unpack(entry, source)

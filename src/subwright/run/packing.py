@@ -33,11 +33,9 @@ def unpack(entry: Entry, source: Source) -> Checked:
     )
 
 
-def summary(entry: Entry, path: str) -> Summary | None:
+def summary(path: str, packed: tuple[Any, ...]) -> Summary:
     """What the rules across files need of a file."""
-    if entry.summary is None:
-        return None
-    name, where, loads, cost, cost_span, mentions = entry.summary
+    name, where, loads, cost, cost_span, mentions = packed
     return Summary(
         path,
         name,
