@@ -22,14 +22,19 @@ Load: TypeAlias = Callable[[Path], "Template"]
 
 def template_loader(folder: Path | None = None) -> Load:
     """Reads templates with the fact files of a folder, by default of the one that each stands in."""
-    from subwright.database import known
-    from subwright.template import load
 
     @cache
     def databases(beside: Path) -> Mapping[str, Database]:
+        from subwright.database import known
+
         return known(folder if folder is not None else beside)
 
-    return lambda path: load(path, databases(path.parent))
+    def read(path: Path) -> Template:
+        from subwright.template import load
+
+        return load(path, databases(path.parent))
+
+    return read
 
 
 def check_template(path: Path, settings: Settings, load: Load) -> Iterator[Checked]:
