@@ -291,8 +291,6 @@ def render_command(
       subwright render --detect -o .claude/agents
       subwright render --all -o agents --check
     """
-    from subwright.cli import writing
-
     if output == "":
         raise click.UsageError("`-o` is empty: it takes a file, a folder or `-`")
     if detect and everything:
@@ -326,6 +324,8 @@ def render_command(
             )
         click.echo(rendered[0].text.encode(), nl=False)
         return
+    from subwright.cli import writing
+
     assert output is not None
     wanted = writing.plan(rendered, output, everything)
     # a value narrows what is rendered: what it leaves out is not left over
