@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import jinja2
 import pytest
 from benchmarks import corpus
 from click.testing import CliRunner
@@ -21,6 +22,7 @@ from subwright.cache import Entry, Memory, Store
 from subwright.cli import linting, main
 from subwright.output import FORMATS
 from subwright.settings import Settings
+from subwright.template import load
 
 AGENTS = Path(".claude/agents")
 FILES = 14
@@ -213,6 +215,55 @@ def test_with_any_changes_a_run_says_what_it_says_without_the_cache(
     for _ in range(12):
         draw.choice(steps)()
         same(*draw.choice(options))
+
+
+# Templates
+
+TEMPLATE = """---
+name: <<NAME>>
+description: Reviews code
+template:
+  summary: reviews
+  variables:
+    NAME: {type: string, default: reviewer, help: its name}
+---
+<% if NAME == "reviewer" %>
+Review with <<NAME.upper()>>.
+<% endif %>
+"""
+
+
+def test_what_a_template_compiles_to(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = project / "template.md"
+    path.write_text(TEMPLATE, encoding="utf-8")
+    compiled: list[str] = []
+    compile_ = jinja2.Environment.compile
+
+    def watched(self: jinja2.Environment, source: str, *args: object, **more: object) -> object:
+        compiled.append(source)
+        return compile_(self, source, *args, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(jinja2.Environment, "compile", watched)
+
+    def render(*, checked: bool = False) -> str:
+        compiled.clear()
+        template = load(path, {}, checked=checked)
+        return template.render(template.resolve({})).text
+
+    text = render()
+    assert len(compiled) == 2
+    assert render() == text
+    assert compiled == []
+    # another variant of it needs nothing more
+    template = load(path, {}, checked=False)
+    assert "name: x" in template.render(template.resolve({"NAME": "x"})).text
+    assert compiled == []
+    # what is checked is compiled to be checked
+    assert render(checked=True) == text
+    assert len(compiled) >= 2
+    path.write_text(TEMPLATE.replace("Review with", "Look at it with"), encoding="utf-8")
+    assert render() == text.replace("Review with", "Look at it with")
+    assert len(compiled) == 2
 
 
 # What can go wrong

@@ -12,6 +12,7 @@ import marshal
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 MOST_FILES = 64
 SIZE = 32  # bytes of a digest
-# other packages that have a say in what is found: they read the code in an agent, and Markdown in doubtful cases
-PACKAGES = ("yaml", "markdown_it")
+# other packages that have a say: they read the code in an agent, Markdown in doubtful cases, and compile templates
+PACKAGES = ("yaml", "markdown_it", "jinja2")
 _IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
 
 
@@ -219,7 +220,7 @@ class Store:
         return marshal.loads(memoryview(raw)[SIZE:])
 
     def save(self, content: Any) -> None:
-        """Save a value made of tuples, lists, dicts, texts, bytes, numbers, booleans and None."""
+        """Save a value made of tuples, lists, dicts, texts, bytes, numbers, booleans, None and compiled code."""
         if self._path is None:
             return
         raw = marshal.dumps(content)
@@ -261,8 +262,12 @@ def _tidy(folder: Path) -> None:
             os.unlink(path)  # noqa: PTH108  # is a text
 
 
+@lru_cache(1)
 def _programs() -> tuple[Any, ...]:
-    """What stands for the programs that look at an agent: sizes and times of their files, whatever these times are."""
+    """What stands for the programs that look at agents and templates: sizes and times of their files.
+
+    These times are compared with nothing but themselves.
+    """
     package = os.path.dirname(__file__)  # noqa: PTH120  # a start has no time for pathlib
     own = []
     folders = [package]

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from subwright.cache import Store
 from subwright.contract import Contract
 from subwright.database import Database
 from subwright.diagnostic import Diagnostic, Source, Span
@@ -121,7 +122,10 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
     if chosen:
         _offered(source, chosen, databases)
     codes: dict[tuple[str, str], CodeType] = {}
-    if checked:
+    store = None if checked else Store("code", str(path.absolute()), text)
+    if store is not None:
+        codes = store.load() or {}
+    else:
         from subwright.template.checks import check
 
         stack = None
@@ -146,6 +150,7 @@ def load(path: Path, databases: Mapping[str, Database], *, checked: bool = True)
         env=env,
         sources=sources,
         codes=codes,
+        store=store,
     )
 
 

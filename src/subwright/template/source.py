@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import yaml
     from jinja2 import Environment
 
+    from subwright.cache import Store
+
 ORIGIN = lazy(r"\A---\r?\n# rendered by subwright from ")
 # of a template, and of an agent; `---` would end the frontmatter that names the template
 FILE_NAME = lazy(r"(?!.*---)[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
@@ -111,7 +113,10 @@ class Rendered:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Template:
-    """A template that is right: see `load`. `codes` keeps what its pieces are compiled to."""
+    """A template that is right: see `load`.
+
+    `codes` keeps what its pieces are compiled to, and `store` where other runs find that.
+    """
 
     name: str
     path: Path
@@ -125,6 +130,7 @@ class Template:
     env: Environment
     sources: dict[str, Source]
     codes: dict[tuple[str, str], CodeType]
+    store: Store | None
 
     @property
     def source(self) -> Source:
@@ -248,6 +254,7 @@ class Template:
             TemplateError: an expression that fails, or a field that the client would not read as it was meant.
             ContractError: the agent breaks the template's contract.
         """
+        compiled = len(self.codes)
         context = variant.context
         fields: dict[str, Any] = {}
         lines: list[tuple[Source, int]] = [(self.source, 1)]
@@ -282,6 +289,8 @@ class Template:
             # no template and no value is known to bring this about: it guards the promise itself
             raise TemplateError([self._at("name", "the rendered frontmatter does not read back")])
         self._contract(rendered, context)
+        if self.store is not None and len(self.codes) > compiled:
+            self.store.save(self.codes)
         return rendered
 
     def evaluate(self, text: str, variant: Variant) -> str:
