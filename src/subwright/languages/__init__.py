@@ -7,6 +7,7 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from subwright.patterns import lazy
@@ -48,13 +49,22 @@ def parse_python(code: str, name: str = "<block>") -> ast.Module:
     return tree
 
 
-def _python(code: str) -> Problem | None:
+@lru_cache(maxsize=1)
+def python_error(code: str) -> SyntaxError | ValueError | None:
+    """What keeps a code from being parsed; it is known until the next is asked for."""
     try:
         parse_python(code)
     except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        return Problem(line - 1, f"not Python: {said(getattr(error, 'msg', error))}")
+        return error.with_traceback(None)
     return None
+
+
+def _python(code: str) -> Problem | None:
+    error = python_error(code)
+    if error is None:
+        return None
+    line = getattr(error, "lineno", None) or 1
+    return Problem(line - 1, f"not Python: {said(getattr(error, 'msg', error))}")
 
 
 def _json(code: str) -> Problem | None:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 
 from subwright import languages
-from subwright.languages import PYTHON, Problem, Reader, parse_python, said, without_comments
+from subwright.languages import PYTHON, Problem, Reader, python_error, said, without_comments
 from subwright.patterns import lazy
 
 _TEMPLATE = lazy(r"\{%-? ?\w|\{\{-? ?[\w.|$ ]+ ?-?\}\}|\{\{[-#/]|<%|<<[A-Z]")
@@ -91,17 +91,16 @@ def _python_part(code: str) -> Problem | None:
         lines.insert(0, "if True:")
         before = 1
     for _ in range(_MOST_EMPTY_BLOCKS):
-        try:
-            parse_python("\n".join(lines))
-        except (SyntaxError, ValueError) as error:
-            if isinstance(error, IndentationError) and _fill(lines, error.msg):
-                continue
-            line = (getattr(error, "lineno", None) or 1) - 1
-            if _is_later(lines[max(line - 1, 0) : line + 1]):
-                return None
-            message = f"not Python: {said(getattr(error, 'msg', error))}"
-            return Problem(max(line - before, 0), message)
-        break
+        error = python_error("\n".join(lines))
+        if error is None:
+            break
+        if isinstance(error, IndentationError) and _fill(lines, error.msg):
+            continue
+        line = (getattr(error, "lineno", None) or 1) - 1
+        if _is_later(lines[max(line - 1, 0) : line + 1]):
+            return None
+        message = f"not Python: {said(getattr(error, 'msg', error))}"
+        return Problem(max(line - before, 0), message)
     return None
 
 

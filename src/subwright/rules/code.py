@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 
 from subwright.agent import Agent
 from subwright.diagnostic import Severity, Span
@@ -124,11 +125,19 @@ def unbalanced_code(agent: Agent) -> Iterator[Finding]:
 def _fences(agent: Agent, languages: Mapping[str, object]) -> Iterator[tuple[Fence, str]]:
     """The code blocks in some languages, but for those that are cut: their fences are what is wrong."""
     for fence in agent.spec.fences:
-        language = fence.info.partition(" ")[0].partition(",")[0].strip("{}.").lower()
+        language = _language(fence.info)
         if language in languages and fence.closed and len(fence.code) <= MOST:
-            nested = any(f"\n{mark}" in f"\n{fence.code}" for mark in ("```", "~~~"))
+            nested = any(
+                mark in fence.code and f"\n{mark}" in f"\n{fence.code}" for mark in ("```", "~~~")
+            )
             if not nested:
                 yield fence, language
+
+
+@lru_cache(maxsize=256)
+def _language(info: str) -> str:
+    """The language that an info string names."""
+    return info.partition(" ")[0].partition(",")[0].strip("{}.").lower()
 
 
 def _line(agent: Agent, fence: Fence, line: int) -> Span:
