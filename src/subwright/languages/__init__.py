@@ -90,6 +90,11 @@ def _yaml(code: str) -> Problem | None:
 
     anchors = set()
     try:
+        parse = getattr(loader()(code), "raw_parse", None)
+        if parse and "*" not in code:
+            # libyaml's own parser, ten times as fast without the events, of which only aliases need any
+            parse()
+            return None
         for event in yaml.parse(code, Loader=loader()):
             if isinstance(event, yaml.AliasEvent) and event.anchor not in anchors:
                 line = event.start_mark.line if event.start_mark else 0
