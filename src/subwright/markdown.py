@@ -59,9 +59,7 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def place(at: int) -> int:
-        if returns:
-            at += bisect_left(returns, at)
-        return min(first + at, last)
+        return min(first + at + bisect_left(returns, at), last)
 
     try:
         found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)
@@ -69,9 +67,10 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
         found = _parsed(text)
     line, counted = 1, 0
     for block in found:
-        end = text.find("\n", block.start)
+        at = block.start
+        end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        where = Span(place(block.start), place(end))
+        where = Span(place(at), place(end)) if returns else Span(first + at, first + end)
         if isinstance(block, HeadingAt):
             yield Heading(block.level, block.text, where)
             continue

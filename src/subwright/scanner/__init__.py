@@ -50,7 +50,8 @@ def scan(text: str) -> list[HeadingAt | FenceAt]:
     # The line after `fresh` is in no block that began before it. Between `fresh` and `at` are no headings and fences,
     # and no HTML at the top level.
     fresh = at = 0
-    while found := _CANDIDATE.search(text, at):
+    search = _CANDIDATE.search
+    while found := search(text, at):
         before = found.start()
         start = before + 1
         end = syntax.line_end(text, start, size)

@@ -86,10 +86,11 @@ def heading(text: str, start: int, at: int, end: int) -> HeadingAt:
     """The heading with its marks at a place of a line."""
     content = text[at:end].lstrip("#")
     level = end - at - len(content)
-    content = content.rstrip(" \t")
-    cut = content.rstrip("#")
-    if cut.endswith((" ", "\t")):
-        content = cut
+    if content[-1:] in ("#", " ", "\t"):  # it may be closed by marks
+        content = content.rstrip(" \t")
+        cut = content.rstrip("#")
+        if cut.endswith((" ", "\t")):
+            content = cut
     return HeadingAt(start - 1, level, content.strip(BLANKS))
 
 
