@@ -18,6 +18,7 @@ from subwright.claude_code import (
     SUCCESSORS,
     TOOLS,
     bare_tool,
+    mcp_server,
 )
 from subwright.diagnostic import Edit, Fix, Source, Span
 from subwright.patterns import lazy
@@ -146,6 +147,12 @@ def _foreign(bare: str) -> Meaning | None:
         tool = _SHAPES.get(names[0])
         return Meaning("foreign", (tool,) if tool else ())
     return None
+
+
+@lru_cache(maxsize=4096)
+def server_of(entry: str) -> str | None:
+    """The MCP server of which an entry of `tools` asks for tools."""
+    return mcp_server(bare_tool(entry)) if meaning(entry).kind == "server" else None
 
 
 def either(tools: Iterable[str]) -> str:

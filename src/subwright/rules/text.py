@@ -288,7 +288,7 @@ _PLACEHOLDER = lazy(
     rf"<<(?:[A-Z][A-Z0-9_]*|[a-z_]\w*(?:\.[a-z_]\w*)+)>>|{_BRACES}|<%{_STATEMENT}%>|{{%{_STATEMENT}%}}"
     r"|<%= ?\w[\w.]* ?%>|\[INSERT [A-Z][A-Z0-9 _'-]*\](?!\()"
 )
-_OPENINGS = tuple(map(re.compile, ("<[<%]", "{[{%]", r"\[INSERT ")))
+_OPENINGS = tuple(map(re.compile, ("<[<%]", "{[{%]", r"\[(?=INSERT )")))
 _ABOUT_TEMPLATES = lazy(
     r"jinja|handlebars|mustache|vue|angular|liquid|nunjucks|twig|helm|ansible|n8n|django|blade|svelte|hugo|\bejs\b|\berb\b"
     r"|\bdbt\b|rails|cookiecutter|placeholder|templat",

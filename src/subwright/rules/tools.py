@@ -26,7 +26,15 @@ from subwright.errors import did_you_mean
 from subwright.hooks import kind_of
 from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
-from subwright.rules.entries import Meaning, dropped, either, meaning, replaced, safe
+from subwright.rules.entries import (
+    Meaning,
+    dropped,
+    either,
+    meaning,
+    replaced,
+    safe,
+    server_of,
+)
 
 _MCP_TOOL = lazy(r"(?<![\w/])mcp__([A-Za-z0-9-]+(?:_[A-Za-z0-9-]+)*)__(\w[\w-]*)(?![\w*])")
 _TOOL = lazy(
@@ -681,9 +689,10 @@ def unconfigured_server(agent: Agent) -> Iterator[Finding]:
     known = agent.place.servers | _own_servers(agent) if asked else frozenset()
     said: set[str] = set()
     for entry in asked:
-        server = mcp_server(entry.bare) if meaning(entry.text).kind == "server" else None
-        elsewhere = server and claude_code.MCP_SERVERS_FROM_ELSEWHERE.fullmatch(server)
-        if server and server not in known | said and not elsewhere:
+        server = server_of(entry.text)
+        if server is None or server in known or server in said:
+            continue
+        if not claude_code.MCP_SERVERS_FROM_ELSEWHERE.fullmatch(server):
             said.add(server)
             advice = did_you_mean(server, known) or "name it in `.mcp.json` or in `mcpServers`"
             yield Finding(entry.span, f"no MCP server `{shorten(server)}` is configured", advice)
