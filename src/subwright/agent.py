@@ -66,7 +66,8 @@ class Agent:
     """A file that Claude Code may load as an agent.
 
     Attributes:
-        source: its text, as it stands in the file.
+        source: the file.
+        text: the whole of its text, as it stands there.
         size: of the file, in bytes.
         place: where it stands.
         invalid: the offset of the first byte that is not UTF-8.
@@ -81,6 +82,7 @@ class Agent:
         invalid: int | None = None,
     ) -> None:
         self.source = source
+        self.text = source.text
         self.size = size
         self.place = place or Place()
         self.invalid = invalid
@@ -91,11 +93,6 @@ class Agent:
         """The agent of a file's bytes; `path` is the name that messages give it."""
         text, invalid = reading.decode(raw)
         return cls(Source(path, text), len(raw), place or Place(path=path), invalid)
-
-    @property
-    def text(self) -> str:
-        """The whole text."""
-        return self.source.text
 
     def exists(self, path: Path) -> bool:
         """Whether a path is there; what is found in the file hangs on it."""
@@ -118,7 +115,7 @@ class Agent:
         """What the client makes of the file."""
         return reading.read(self.source, self.size)
 
-    @property
+    @cached_property
     def spec(self) -> Spec:
         """The fields and the body; no fields where the client reads none."""
         return self.reading.spec
@@ -126,11 +123,11 @@ class Agent:
     @property
     def data(self) -> Mapping[str, Any]:
         """The fields by name; of a key given twice the last value counts, as in the client."""
-        return self.reading.spec.data
+        return self.spec.data
 
     def field(self, name: str) -> Field | None:
         """The field of that name that counts."""
-        return self.reading.spec.field(name)
+        return self.spec.field(name)
 
     def span_at(self, field: Field, path: Iterable[str | int]) -> Span:
         """Where a part of a field's value stands.

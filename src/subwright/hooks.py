@@ -85,7 +85,9 @@ def stray_guards(fields: Mapping[str, Any]) -> Iterator[str]:
                 yield name
         elif name == "hooks" or name in _UNSEARCHED:
             continue
-        elif _holds_guards(value, loose=name not in HOOK_EVENTS, unsearched=_UNSEARCHED):
+        elif not isinstance(value, str) and _holds_guards(
+            value, loose=name not in HOOK_EVENTS, unsearched=_UNSEARCHED
+        ):
             yield name
 
 
