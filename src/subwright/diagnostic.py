@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from subwright.errors import SubwrightError
 
+FEW = 8  # positions in a text that are found without a table of its lines
+
 
 class Span(NamedTuple):
     """Half-open character offsets into a text."""
@@ -32,6 +34,7 @@ class Source:
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
+        self._asked = 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Source) and (self.path, self.text) == (other.path, other.text)
@@ -42,11 +45,16 @@ class Source:
     @cached_property
     def _starts(self) -> list[int]:
         """Where each line starts."""
-        lengths = (len(line) + 1 for line in self.text.split("\n"))
+        lengths = [len(line) + 1 for line in self.text.split("\n")]
         return list(accumulate(lengths, initial=0))[:-1]
 
     def position(self, offset: int) -> Position:
         """The line and column of a character offset."""
+        if self._asked < FEW:
+            # to count lines once or twice is quicker than to find them all
+            self._asked += 1
+            before = self.text.rfind("\n", 0, offset)
+            return Position(self.text.count("\n", 0, offset) + 1, offset - before)
         line = bisect_right(self._starts, offset)
         return Position(line, offset - self._starts[line - 1] + 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from subwright.diagnostic import Diagnostic, Related, Severity, Span
 from subwright.output.report import Report
@@ -42,30 +43,43 @@ def printable(text: str) -> str:
 
 
 def _frame(diagnostic: Diagnostic) -> str:
-    from click import style
-
     source = diagnostic.source
     line, column = diagnostic.position
     color = COLORS[diagnostic.severity]
-    severity = style(diagnostic.severity.value, fg=color, bold=True)
+    severity = _style(diagnostic.severity.value, fg=color, bold=True)
     place = f"{printable(source.path)}:{line}:{column}"
     rule = f" [{diagnostic.rule}]" if diagnostic.rule else ""
-    parts = [f"{style(place, bold=True)}: {severity}: {printable(diagnostic.message)}{rule}"]
-    before, marked, after = _shown(source.line(line), column - 1, diagnostic.span)
+    parts = [f"{_style(place, bold=True)}: {severity}: {printable(diagnostic.message)}{rule}"]
+    words = source.text[slice(*source.line_at(diagnostic.span.start))]
+    before, marked, after = _shown(words, column - 1, diagnostic.span)
     text = before + marked + after
     if text.strip():
         number = str(line)
-        gutter = style(" " * len(number) + " |", fg="blue")
+        gutter = _style(" " * len(number) + " |", fg="blue")
         start = _width(before)
         carets = "^" * min(CARETS, max(1, _width(before + marked) - start))
         parts.append(gutter)
-        parts.append(f"{style(f'{number} |', fg='blue')} {_without_tabs(text)}")
-        parts.append(f"{gutter} {' ' * start}{style(carets, fg=color, bold=True)}")
+        parts.append(f"{_style(f'{number} |', fg='blue')} {_without_tabs(text)}")
+        parts.append(f"{gutter} {' ' * start}{_style(carets, fg=color, bold=True)}")
     notes = [("help", diagnostic.help)] if diagnostic.help else []
     notes += [("note", _told(related)) for related in diagnostic.related]
     notes += [("fix", diagnostic.fix.title)] if diagnostic.fix else []
-    parts += [f"  {style(f'{word}:', fg='cyan', bold=True)} {printable(t)}" for word, t in notes]
+    parts += [f"  {_style(f'{word}:', fg='cyan', bold=True)} {printable(t)}" for word, t in notes]
     return "\n".join(parts)
+
+
+def _style(text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
+    before, after = _codes(fg, bold)
+    return before + text + after
+
+
+@cache
+def _codes(fg: str | None, bold: bool | None) -> tuple[str, str]:
+    """The codes before and after a text of some style: there are few styles, and thousands of such texts."""
+    from click import style
+
+    before, _, after = style("|", fg=fg, bold=bold).partition("|")
+    return before, after
 
 
 def _told(related: Related) -> str:
