@@ -16,7 +16,7 @@ HEAD = "---\nname: a\ndescription: b\n---\n"
 
 def findings(rule: str, body: str) -> list[Finding]:
     agent = Agent.of("a.md", f"{HEAD}{body}".encode())
-    return list(RULES[rule].in_agent(agent))
+    return list(RULES[rule].check(agent))
 
 
 WRONG = [

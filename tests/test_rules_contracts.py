@@ -61,7 +61,7 @@ def test_broken_contract(
     agent = Agent.of("a.md", AGENT.encode(), Place(contract=contract(entries)))
     found = [
         finding
-        for finding in every()["broken-contract"].in_agent(agent)
+        for finding in every()["broken-contract"].check(agent)
         if "is there twice" not in finding.message
     ]
     assert [
@@ -74,7 +74,7 @@ def test_broken_contract(
 
 def test_section_that_is_there_twice() -> None:
     agent = Agent.of("a.md", AGENT.encode(), Place(contract=contract({"sections": ["One"]})))
-    (finding,) = every()["broken-contract"].in_agent(agent)
+    (finding,) = every()["broken-contract"].check(agent)
     assert finding.message == "the section `One` is there twice"
     assert finding.span.start == AGENT.rindex("## One")
 
@@ -82,11 +82,11 @@ def test_section_that_is_there_twice() -> None:
 def test_agent_that_asks_for_all_tools() -> None:
     text = "---\nname: a\ndescription: b\n---\n"
     agent = Agent.of("a.md", text.encode(), Place(contract=contract({"tools": ["Read"]})))
-    (finding,) = every()["broken-contract"].in_agent(agent)
+    (finding,) = every()["broken-contract"].check(agent)
     assert finding.message == "the agent asks for all tools, its contract for some"
 
 
 @pytest.mark.parametrize("text", ["", "no agent", '---\nname: "a\n---\n'])
 def test_nothing_is_asked_of_a_file_that_cannot_be_read(text: str) -> None:
     held = Place(contract=contract({"tools": ["Read"], "sections": ["One"]}))
-    assert not list(every()["broken-contract"].in_agent(Agent.of("a.md", text.encode(), held)))
+    assert not list(every()["broken-contract"].check(Agent.of("a.md", text.encode(), held)))

@@ -13,7 +13,7 @@ HEAD = "---\nname: a\ndescription: b\n---\n"
 
 
 def findings(rule: str, text: str, place: Place | None = None) -> list[Finding]:
-    return list(RULES[rule].in_agent(Agent.of("a.md", text.encode(), place)))
+    return list(RULES[rule].check(Agent.of("a.md", text.encode(), place)))
 
 
 @pytest.mark.parametrize(("plugin", "count"), [(False, 1), (True, 0)])

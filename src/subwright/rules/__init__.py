@@ -9,7 +9,6 @@ from subwright.diagnostic import Fix, Related, Severity, Source, Span
 from subwright.errors import SubwrightError, did_you_mean
 
 if TYPE_CHECKING:
-    from subwright.agent import Agent
     from subwright.rules.ignores import Allowed
     from subwright.tree import Tree
 
@@ -42,6 +41,9 @@ class Finding(NamedTuple):
     related: tuple[Related, ...] = ()
 
 
+# Families whose rules are about load roots and about comments; all others are about one agent.
+APART = ("tree", "ignores")
+
 C = TypeVar("C", bound=Callable[..., Iterator[Any]])
 
 
@@ -67,10 +69,6 @@ class Rule(NamedTuple):
     fixable: bool = False
     source: bool = False
     aliases: tuple[str, ...] = ()
-
-    def in_agent(self, agent: Agent) -> Iterator[Finding]:
-        """What it finds in one agent; nothing where it is not a rule for single files."""
-        return iter(()) if self.family in ("tree", "ignores") else self.check(agent)
 
     def in_tree(self, tree: Tree) -> Iterator[tuple[Source, Finding]]:
         """What it finds in a load root, each with its text; nothing where it is a rule for single files."""
