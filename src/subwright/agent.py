@@ -179,18 +179,21 @@ class Agent:
         at, quote = item.start, self.text[item.start : item.start + 1]
         # in a text with escapes a place cannot be told
         lost = {'"': "\\", "'": "''"}.get(quote, "\0") in self.text[item.start + 1 : item.end - 1]
+        own, whole = item.start >= first, self.text
         for entry in claude_code.split_tools(text):
-            found = None if lost else self._find(entry, at, item.end)
+            start = -1 if lost else whole.find(entry, at, item.end)
+            if start >= 0:
+                at = start + len(entry)
+                yield Entry(entry, Span(start, at), claude_code.bare_tool(entry), item, own)
+                continue
+            found = None if lost else self._find_words(entry, at, item.end)
             lost = found is None
             span = found or item
             at = span.end if found else at
-            exact = item.start >= first and self.text[slice(*span)] == entry
+            exact = own and whole[slice(*span)] == entry
             yield Entry(entry, span, claude_code.bare_tool(entry), item, exact)
 
-    def _find(self, entry: str, start: int, end: int) -> Span | None:
-        at = self.text.find(entry, start, end)
-        if at >= 0:
-            return Span(at, at + len(entry))
+    def _find_words(self, entry: str, start: int, end: int) -> Span | None:
         words = entry.split()
         if len(words) > 1:  # on several lines, which may be indented
             found = re.compile(r"\s+".join(map(re.escape, words))).search(self.text, start, end)
