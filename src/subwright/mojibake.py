@@ -56,9 +56,10 @@ def runs(text: str, characters: str) -> list[Run]:
     """
     found: list[Run] = []
     for encoding in ENCODINGS if characters else ():
-        pattern, first, other = _patterns(encoding)
-        if not first.search(characters) or not other.search(characters):
+        first, other = _ends(encoding)
+        if first.isdisjoint(characters) or other.isdisjoint(characters):
             continue
+        pattern = _pattern(encoding)
         own: list[Run] = []
         certain = False
         for match in pattern.finditer(text):
@@ -86,11 +87,20 @@ def _is_certain(written: str, text: str) -> bool:
 
 
 @cache
-def _patterns(encoding: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Of an encoding's characters: UTF-8 sequences written in them, those that begin one, those that go on with it."""
+def _ends(encoding: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Of an encoding's characters: those that begin a UTF-8 sequence, and those that go on with it."""
+    first, other = range(0xC2, 0xF5), range(0x80, 0xC0)
+    return (
+        frozenset(_character(byte, encoding) for byte in first),
+        frozenset(_character(byte, encoding) for byte in other),
+    )
+
+
+@cache
+def _pattern(encoding: str) -> re.Pattern[str]:
+    """UTF-8 sequences written in an encoding's characters."""
     sequences = ["".join(_class(part, encoding) for part in parts) for parts in _SEQUENCES]
-    first, other = _class(range(0xC2, 0xF5), encoding), _class(range(0x80, 0xC0), encoding)
-    return re.compile(f"(?:{'|'.join(sequences)})+"), re.compile(first), re.compile(other)
+    return re.compile(f"(?:{'|'.join(sequences)})+")
 
 
 def _class(bytes_: range, encoding: str) -> str:

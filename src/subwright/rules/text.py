@@ -268,7 +268,7 @@ def control_character(agent: Agent) -> Iterator[Finding]:
     A failing test is red.
     ```
     """
-    if not agent.characters:
+    if not agent.characters or min(agent.characters) > "\x9f":
         return
     # a file of another encoding, or one whose lines end otherwise, is wrong as a whole
     whole = agent.invalid is not None or "\0" in agent.text[:4] or "\n" not in agent.text
