@@ -194,7 +194,7 @@ def lint_text(
         given = _given(config, select, extend_select, ignore, strict)
         name = os.fspath(path) if path is not None else None
         agent = linter.unwritten(raw, name, given.settings)
-        rules = given.settings.rules_for(Path(agent.source.path))
+        rules = given.settings.rules_for(agent.source.path)
         found = linter.settle(linter.check_agent(agent, rules), rules)
     return _lint(found, (agent.source.path,), given)
 
@@ -476,7 +476,7 @@ def load(path_or_text: StrPath | bytes, /) -> Agent:
             agent = reading.Agent.of(linter.NO_FILE, raw, reading.Place())
         else:
             path = Path(path_or_text)
-            place = linter.place(path, discovery.root_of(path), Settings(()))
+            place = linter.place(str(path), discovery.root_of(path), Settings(()))
             agent = reading.Agent.of(str(path), path.read_bytes(), place)
         problems = tuple(map(_finding, linter.check(agent, stops)))
         fields = agent.data

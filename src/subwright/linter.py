@@ -135,14 +135,14 @@ def order(found: Diagnostic) -> tuple[str, int, int, str, str]:
 # One file
 
 
-def place(path: Path, root: Root, settings: Settings) -> Place:
+def place(path: str, root: Root, settings: Settings) -> Place:
     """What is known of where a file stands."""
     servers = root.servers
     if settings.servers:
         servers = (servers or frozenset()) | settings.servers
     return Place(
         plugin=root.plugin,
-        path=str(path),
+        path=path,
         servers=servers,
         keys=settings.keys,
         contract=settings.contract_for(path),
@@ -160,17 +160,18 @@ def unwritten(raw: bytes, name: str | None, settings: Settings) -> Agent:
     if name is None:
         return Agent.of(NO_FILE, raw, Place(keys=settings.keys))
     path = Path(name)
-    return Agent.of(name, raw, place(path, discovery.root_of(path, settings.roots), settings))
+    root = discovery.root_of(path, settings.roots)
+    return Agent.of(name, raw, place(str(path), root, settings))
 
 
-def template_place(path: Path) -> Place:
+def template_place(path: str) -> Place:
     """What is known of where a template, or a part of one, stands."""
-    return Place(path=str(path), template=True)
+    return Place(path=path, template=True)
 
 
 def check_text(agent: Agent, settings: Settings) -> Checked:
     """What the rules that hold for an agent's path find in it."""
-    return check_agent(agent, settings.rules_for(Path(agent.source.path)))
+    return check_agent(agent, settings.rules_for(agent.source.path))
 
 
 # Mending
@@ -186,7 +187,7 @@ def mend(agent: Agent, settings: Settings) -> str:
     text = agent.text
     for _ in range(MOST_PASSES):
         checked = check_text(agent, settings)
-        rules = settings.rules_for(Path(agent.source.path))
+        rules = settings.rules_for(agent.source.path)
         text = fixed(agent.text, settle(checked, rules))
         if text == agent.text:
             break

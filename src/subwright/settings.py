@@ -72,8 +72,10 @@ class Settings:
         self.roots = roots
         self.paths = paths
 
-    def rules_for(self, path: Path) -> tuple[Rule, ...]:
+    def rules_for(self, path: str) -> tuple[Rule, ...]:
         """The rules that run on a path."""
+        if not self.per_file_ignores:
+            return self.rules
         without = {
             name
             for pattern, names in self.per_file_ignores
@@ -86,7 +88,7 @@ class Settings:
             else self.rules
         )
 
-    def contract_for(self, path: Path) -> Contract | None:
+    def contract_for(self, path: str) -> Contract | None:
         """What the agent at a path is held to: by the last pattern that fits it."""
         fitting = [contract for pattern, contract in self.contracts if self._fits(path, pattern)]
         return fitting[-1] if fitting else None
@@ -95,7 +97,7 @@ class Settings:
     def _base(self) -> str:
         return os.path.normpath(self.base.absolute())
 
-    def _fits(self, path: Path, pattern: str) -> bool:
+    def _fits(self, path: str, pattern: str) -> bool:
         """Whether a path fits a pattern, in which `*` stands for any characters, `/` among them.
 
         A pattern without `/` may fit the file's name alone.
@@ -104,7 +106,7 @@ class Settings:
 
         relative = os.path.relpath(path, self._base).replace(os.sep, "/")
         return fnmatchcase(relative, pattern) or (
-            "/" not in pattern and fnmatchcase(path.name, pattern)
+            "/" not in pattern and fnmatchcase(relative.rpartition("/")[2], pattern)
         )
 
 

@@ -137,7 +137,7 @@ def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
         # the text goes on to whoever asked for it, with the findings beside it
         sys.stdout.buffer.write(mended.encode() if mended != agent.text else raw)
         agent = Agent.of(agent.source.path, mended.encode(), agent.place)
-    rules = chosen.rules_for(path)
+    rules = chosen.rules_for(agent.source.path)
     found = linter.settle(linter.check_agent(agent, rules), rules)
     report = output.Report(tuple(found), (agent.source.path,), rules)
     told = _told(request, report)
@@ -154,11 +154,11 @@ def _mend(targets: Targets, chosen: Settings, *, show: bool) -> int:
     for name, root in targets.files.items():
         path = Path(name)
         raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.place(path, root, chosen))
+        agent = Agent.of(str(path), raw, linter.place(name, root, chosen))
         changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
     for path in targets.templates:
         raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.template_place(path))
+        agent = Agent.of(str(path), raw, linter.template_place(str(path)))
         changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
     return changed
 
@@ -193,7 +193,7 @@ def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
         path = Path(name)
         raw = path.read_bytes()
         root = targets.files.get(name)
-        where = linter.place(path, root, chosen) if root else linter.template_place(path)
+        where = linter.place(name, root, chosen) if root else linter.template_place(name)
         agent = Agent.of(name, raw, where)
         changed += _change(path, raw, agent, ignores.added(agent, found), show=False)
     return changed

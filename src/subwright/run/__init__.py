@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
@@ -93,7 +92,7 @@ def lint(
         diagnostic
         for name, checked in gathered.told.items()
         if name not in silent or _about_another(checked.found, silent)
-        for diagnostic in settle(checked, settings.rules_for(Path(name)))
+        for diagnostic in settle(checked, settings.rules_for(name))
         if name not in silent or _about_another([diagnostic], silent)
     ]
     return Result(
@@ -183,7 +182,7 @@ class _Gathered:
         tree = Tree(str(root.folder), root.plugin, agents, self._sources)
         for diagnostic in check_tree(tree, settings.rules):
             path = diagnostic.source.path
-            names = {rule.name for rule in settings.rules_for(Path(path))}
+            names = {rule.name for rule in settings.rules_for(path)}
             own = self.told.setdefault(path, Checked(diagnostic.source))
             # a file that several roots share is found wrong once
             if diagnostic.rule in names and diagnostic not in own.found:

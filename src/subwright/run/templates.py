@@ -52,8 +52,8 @@ def check_template(path: Path, settings: Settings, load: Load) -> Iterator[Check
         found.setdefault(key, diagnostic)
     for source in template.sources.values():
         text = source.text.encode()
-        agent = Agent(source, len(text), template_place(Path(source.path)))
-        rules = settings.rules_for(Path(source.path))
+        agent = Agent(source, len(text), template_place(source.path))
+        rules = settings.rules_for(source.path)
         names = {rule.name for rule in rules} | {None}
         own = check(agent, rules)
         seen = {(d.span, d.rule) for d in own}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import marshal
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from subwright import cache, files, linter
@@ -86,10 +85,9 @@ def _check_chunk(work: Sequence[Work]) -> bytes:
 
 
 def _check(work: Work, settings: Settings) -> Outcome:
-    path = Path(work.path)
     raw = files.content(work.path)
-    agent = Agent.of(work.path, raw, linter.place(path, work.root, settings))
-    rules = settings.rules_for(path) if work.own else ()
+    agent = Agent.of(work.path, raw, linter.place(work.path, work.root, settings))
+    rules = settings.rules_for(work.path) if work.own else ()
     checked = linter.check_agent(agent, rules)
     entry = pack(cache.digest(raw), work.facts, work.own, checked)
     return Outcome(work.path, entry, None if entry.silent else agent.text)
