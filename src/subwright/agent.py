@@ -103,6 +103,8 @@ class Agent:
     def characters(self) -> str:
         """The characters of the text, each once, that are neither printable ASCII nor a line feed."""
         raw = self.text.encode("utf-8", "surrogatepass").translate(None, _COMMON)
+        if not raw:
+            return ""
         return "".join(sorted(set(raw.decode("utf-8", "surrogatepass"))))
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from subwright.patterns import lazy
@@ -338,6 +339,7 @@ _MCP = "mcp__"
 _MCP_SERVER = lazy(rf"{_MCP}(.+?)(?:__.*)?")
 
 
+@lru_cache(maxsize=1)
 def name_problem(name: str) -> str | None:
     """What keeps an agent of this name from loading, or None."""
     if not name:

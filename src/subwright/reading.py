@@ -136,6 +136,8 @@ def _opening(text: str) -> int | None:
 
 def _after_blanks(text: str, start: int) -> int:
     """Where the first character stands, from a place on, that the client does not take for a blank."""
+    if text[start : start + 1] == "\n" and text[start + 1 : start + 2] not in claude_code.BLANKS:
+        return start + 1
     return len(text) - len(text[start:].lstrip(claude_code.BLANKS))
 
 
