@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -145,30 +146,37 @@ def edited(draw: st.DrawFn) -> str:
 
 def parsed(text: str) -> list[Heading | Fence]:
     """What markdown-it-py finds, by the lines that it names."""
-    source = Source("a.md", text)
+    # a carriage return alone ends a line there
+    ends = [found.span() for found in re.finditer("\r\n|\r|\n", text)]
+
+    def line_span(line: int) -> Span:
+        start = ends[min(line - 2, len(ends) - 1)][1] if line > 1 and ends else 0
+        return Span(start, ends[line - 1][0] if line <= len(ends) else len(text))
+
     tokens = PARSER.parse(text)
     found: list[Heading | Fence] = []
     for index, token in enumerate(tokens):
         if token.map is None:
             continue
         first, after = token.map
-        span = source.line_span(first + 1)
+        span = line_span(first + 1)
         if token.type == "heading_open":
             found.append(Heading(int(token.tag[1]), tokens[index + 1].content, span))
         elif token.type == "fence":
             code = len(token.content.split("\n")) - token.content.endswith("\n")
             closed = after - first - 1 > (code if token.content else 0)
             # the last line of a text has no line after it
-            alone = text.count("\n") == first
-            start = len(text) if alone else source.line_span(first + 2).start
-            end = source.line_span(after).start if closed else source.line_span(after).end
+            alone = len(ends) == first
+            start = len(text) if alone else line_span(first + 2).start
+            end = line_span(after).start if closed else line_span(after).end
             content = Span(start, max(start, end))
             found.append(
                 Fence(
                     token.info.strip(),
                     token.content,
                     span,
-                    first + 2,
+                    # lines of a file end with a line feed alone
+                    text.count("\n", 0, span.start) + 2,
                     content,
                     token.markup,
                     closed,
@@ -209,6 +217,8 @@ def test_deep_containers(text: str) -> None:
 
 
 @given(edited())
+@example("---\n# rendered by \r- \nsubwright")
+@example("---\r~~~\rx\r~~~\r- # a\r\n b\r```")
 @settings(MANY, max_examples=400)
 def test_own_files_edited(text: str) -> None:
     check(text)

@@ -11,7 +11,7 @@ def run() -> None:
     A short run makes little garbage, and what it holds ends with the process: looking for more of it each time some
     hundred objects were made, and once more at the end, would take a fifth of the time that `--help` needs.
     """
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     from subwright.cli import main
 
     try:

@@ -79,6 +79,9 @@ class Memory:
         self._new: dict[str, Entry] = {}
         self._used: set[str] = set()
         self._digests: dict[str, bytes] = {}
+        self._contents: dict[str, bytes] = {}
+        # the files of which something was told: what is in them will be asked for again
+        self.telling: set[str] = set()
 
     def digest(self, path: str) -> bytes:
         """The digest of a file, which is read once.
@@ -88,7 +91,10 @@ class Memory:
         """
         found = self._digests.get(path)
         if found is None:
-            found = self._digests[path] = digest(files.content(path))
+            content = files.content(path)
+            found = self._digests[path] = digest(content)
+            if path in self.telling:
+                self._contents[path] = content
         return found
 
     def get(self, path: str, facts: str, own: bool) -> Entry | None:
@@ -108,20 +114,33 @@ class Memory:
         if saved is None:
             return None
         self._used.add(path)
-        entry = Entry(*saved)
-        if (
-            entry.facts != facts
-            or own > entry.own
-            or entry.digest != self.digest(path)
-            or not still(entry.looked)
-        ):
+        known, facts_then, own_then, looked, _, found, ignores = saved
+        if facts_then != facts or own > own_then or known != self.digest(path):
             return None
-        return entry if own is entry.own else entry._replace(own=own, found=())
+        if (looked and not still(looked)) or ((found or ignores) and not self._at_hand(path)):
+            return None
+        entry = Entry._make(saved)
+        return entry if own is own_then else entry._replace(own=own, found=())
+
+    def _at_hand(self, path: str) -> bool:
+        """Whether the text of a file is there, on which hangs what is told of it."""
+        self.telling.add(path)
+        if path not in self._contents:
+            self._contents[path] = files.content(path)
+            # it may have changed since it was looked at
+            return digest(self._contents[path]) == self._digests[path]
+        return True
+
+    def content(self, path: str) -> bytes:
+        """What is in a file of which something is to be told."""
+        return self._contents.pop(path)
 
     def put(self, path: str, entry: Entry) -> None:
         """Remember what this run found in a file."""
         self._digests[path] = entry.digest
         self._new[path] = entry
+        if not entry.silent:
+            self.telling.add(path)
 
     def save(self) -> None:
         """Save it all, with what is known of files that this run was not about and that are still there."""
@@ -146,6 +165,7 @@ class Reports:
     def __init__(self, memory: Memory, *parts: str) -> None:
         self._memory = memory
         self._store = Store("report", *parts)
+        self._about: bytes | None = None
 
     def get(self, targets: Targets) -> Told | None:
         """What the last run printed, where it was about the same files and none has changed since.
@@ -156,7 +176,8 @@ class Reports:
         saved = self._store.load()
         if saved is None:
             return None
-        state, across, looked, told = saved
+        state, across, looked, told, telling = saved
+        self._memory.telling |= {*telling}
         if not still(looked) or state != self._state(targets, across):
             return None
         return Told(*told)
@@ -171,19 +192,23 @@ class Reports:
             told: what it printed.
         """
         state = self._state(targets, across)
-        self._store.save((state, across, tuple(looked.items()), tuple(told)))
+        telling = tuple(self._memory.telling)
+        self._store.save((state, across, tuple(looked.items()), tuple(told), telling))
 
     def _state(self, targets: Targets, across: bool) -> bytes:
         """A digest of all files that a run is about, and of what is known of them."""
         paths = dict.fromkeys(targets.files)
-        about = [(str(root.folder), facts(root), root.files) for root in targets.roots]
         if across:
             paths |= dict.fromkeys(path for root in targets.roots for path in root.files)
-        # the root of each file, by its place among all of them
-        places = {id(root): place for place, root in enumerate(targets.roots)}
-        own = [(path, places[id(root)]) for path, root in targets.files.items()]
         contents = b"".join(map(self._memory.digest, paths))
-        return digest(repr((about, own)).encode("utf-8", "surrogatepass") + contents)
+        if self._about is None:
+            about = [(str(root.folder), facts(root), root.files) for root in targets.roots]
+            # the root of each file, by its place among all of them
+            places = {id(root): place for place, root in enumerate(targets.roots)}
+            own = [places[id(root)] for root in targets.files.values()]
+            about_files = (about, own, list(targets.files))
+            self._about = repr(about_files).encode("utf-8", "surrogatepass")
+        return digest(self._about + contents)
 
 
 def facts(root: Root) -> str:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 _MOST = 1 << 16  # bytes that are read at once
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 def read(path: Path) -> bytes | None:
@@ -25,18 +26,16 @@ def content(path: str) -> bytes:
         OSError: it cannot be read; the error names it.
     """
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        file = os.open(path, _FLAGS)
         try:
             first = os.read(file, _MOST)
             # a short read need not be the last
-            parts = [first]
-            while parts[-1]:
-                parts.append(os.read(file, _MOST))
+            whole = len(first) < _MOST and not os.read(file, 1)
         finally:
             os.close(file)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
-    return first if len(parts) == 2 else b"".join(parts)
+    return first if whole else Path(path).read_bytes()
 
 
 def write(path: Path, content: bytes) -> None:

@@ -7,13 +7,16 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from subwright.agent import Agent
 from subwright.claude_code import description_read, name_problem, named_tool
 from subwright.diagnostic import Source, Span
 from subwright.hooks import hook_problems
 from subwright.patterns import lazy
+
+if TYPE_CHECKING:
+    from subwright.spec import Field
 
 MOST_MENTIONS = 100  # of a file
 _NEAR = 200  # characters of a line that are looked at
@@ -44,32 +47,32 @@ _EXAMPLE = lazy(
 )
 
 
-class Mention(NamedTuple):
-    """A place where an agent's file names another agent to hand work to."""
-
-    name: str
-    span: Span
+Range: TypeAlias = tuple[int, int]
+# a place where an agent's file names another agent to hand work to
+Mention: TypeAlias = tuple[str, Range]
 
 
 class Summary(NamedTuple):
-    """What the rules across files need of one agent that has a name; plain data, small enough to be kept.
+    """What the rules across files need of one agent that has a name.
+
+    It is made of texts, numbers and tuples alone, so that it can be kept, and thousands are read in no time.
 
     Attributes:
         path: of its file, as messages give it.
         name: the name that it loads under, in a plugin without what stands before it.
-        name_span: where that stands.
+        name_span: where that stands, as the two numbers of a span.
         loads: nothing in the file itself keeps the client from loading it.
         cost: the length of what is told the model of it in every session, in characters.
         cost_span: the first line of its description.
-        mentions: the agents that it names.
+        mentions: the agents that it names, each with its place.
     """
 
     path: str
     name: str
-    name_span: Span
+    name_span: Range
     loads: bool
     cost: int
-    cost_span: Span
+    cost_span: Range
     mentions: tuple[Mention, ...]
 
 
@@ -109,12 +112,17 @@ def summarise(agent: Agent) -> Summary | None:
     return Summary(
         agent.source.path,
         name,
-        agent.span_at(field, ()) if field and named else Span(0, 0),
+        _range(agent, field if named else None),
         bool(loads),
         len(name) + 2 + len(description_read(text)),
-        agent.span_at(described, ()) if described else Span(0, 0),
+        _range(agent, described),
         tuple(islice(_mentions(agent), MOST_MENTIONS)),
     )
+
+
+def _range(agent: Agent, field: Field | None) -> Range:
+    start, end = agent.span_at(field, ()) if field else (0, 0)
+    return start, end
 
 
 def _mentions(agent: Agent) -> Iterator[Mention]:
@@ -123,8 +131,8 @@ def _mentions(agent: Agent) -> Iterator[Mention]:
             first = entry.span.start + len(entry.bare) if entry.exact else None
             for part in re.finditer(r"[^\s,()]+", entry.text[len(entry.bare) :]):
                 start, end = part.span()
-                span = entry.span if first is None else Span(first + start, first + end)
-                yield Mention(part[0], span)
+                where = entry.span if first is None else (first + start, first + end)
+                yield part[0], (where[0], where[1])
     text, body = agent.text, agent.spec.body
     if "subagent_type" in text:
         yield from _named(_TYPE.finditer(text, *body))
@@ -134,7 +142,7 @@ def _mentions(agent: Agent) -> Iterator[Mention]:
 def _named(found: Iterable[re.Match[str]]) -> Iterator[Mention]:
     for match in found:
         if not _EXAMPLE.search(match["name"]):
-            yield Mention(match["name"], Span(*match.span("name")))
+            yield match["name"], match.span("name")
 
 
 def _told(text: str, body: Span) -> Iterator[re.Match[str]]:

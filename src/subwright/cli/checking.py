@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+import click
+
 from subwright import linter, output
 from subwright import run as running
 from subwright.agent import Agent
@@ -65,6 +67,9 @@ def run(
         found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
     told = _told(request, output.Report(tuple(found), result.files, chosen.rules, mended))
     if reports is not None:
+        if not linting.is_coloured():
+            # once for all that it is remembered for
+            told = told._replace(text=click.unstyle(told.text))
         reports.put(targets, result.across, result.looked, told)
     linting.tell(request, told)
 

@@ -105,12 +105,18 @@ def _remembered(
     configured = (str(configuration.path), configuration.text) if configuration else ()
     chosen = (request.select, request.extend_select, request.ignore)
     rules = (str(here), *map(repr, (configured, chosen)))
-    output = (request.style, request.statistics, request.strict, request.exit_zero)
+    output = (request.style, request.statistics, request.strict, request.exit_zero, is_coloured())
     memory = Memory(*rules)
     return memory, Reports(memory, *rules, repr((output, request.paths)))
 
 
 # Telling
+
+
+def is_coloured() -> bool:
+    """Whether what goes to stdout may have colours."""
+    color = click.get_current_context().color
+    return sys.stdout.isatty() if color is None else color
 
 
 def tell(request: Request, told: Told) -> NoReturn:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from subwright.claude_code import BUILT_IN_AGENTS, MORE_BUILT_IN_AGENTS, WARN_TOKENS
-from subwright.diagnostic import Related, Severity, Source
+from subwright.diagnostic import Related, Severity, Source, Span
 from subwright.errors import did_you_mean
 from subwright.rules import Finding, rule, shorten
 from subwright.tree import Summary, Tree
@@ -61,11 +61,11 @@ def duplicate_name(tree: Tree) -> Iterator[tuple[Source, Finding]]:
         what = "one of them is not loaded" if tree.plugin else "this one is not loaded"
         said = "named so too" if tree.plugin else "this one is loaded"
         for agent in lost:
-            there = Related(tree.sources[kept.path], kept.name_span, said)
+            there = Related(tree.sources[kept.path], Span(*kept.name_span), said)
             yield (
                 tree.sources[agent.path],
                 Finding(
-                    agent.name_span,
+                    Span(*agent.name_span),
                     f"another agent is named `{shorten(name)}` too, and {what}",
                     "give one of them another name",
                     related=(there,),
@@ -100,7 +100,9 @@ def built_in_name(tree: Tree) -> Iterator[tuple[Source, Finding]]:
             message = f"this replaces the built-in agent `{agent.name}`"
             yield (
                 tree.sources[agent.path],
-                Finding(agent.name_span, message, "choose another name, if that is not meant"),
+                Finding(
+                    Span(*agent.name_span), message, "choose another name, if that is not meant"
+                ),
             )
 
 
@@ -149,13 +151,13 @@ def unknown_agent(tree: Tree) -> Iterator[tuple[Source, Finding]]:
     plain = {_plain(name) for name in names}
     for agent in tree.agents:
         said: set[str] = set()
-        for mention in agent.mentions:
-            known = _plain(mention.name) in plain or ":" in mention.name
-            if not known and mention.name not in said:
-                said.add(mention.name)
-                message = f"there is no agent `{shorten(mention.name)}` in `{tree.path}`"
-                advice = did_you_mean(mention.name, names, 0.75)
-                yield tree.sources[agent.path], Finding(mention.span, message, advice)
+        for name, where in agent.mentions:
+            if _plain(name) in plain or ":" in name or name in said:
+                continue
+            said.add(name)
+            message = f"there is no agent `{shorten(name)}` in `{tree.path}`"
+            advice = did_you_mean(name, names, 0.75)
+            yield tree.sources[agent.path], Finding(Span(*where), message, advice)
 
 
 @rule(Severity.WARNING)
@@ -190,7 +192,7 @@ def costly_descriptions(tree: Tree) -> Iterator[tuple[Source, Finding]]:
             f"the descriptions in `{tree.path}` have about {tokens:,} tokens, this one {own:,}"
         )
         advice = f"keep all of them together under {WARN_TOKENS:,}: they go to the model in every session"
-        yield tree.sources[worst.path], Finding(worst.cost_span, message, advice)
+        yield tree.sources[worst.path], Finding(Span(*worst.cost_span), message, advice)
 
 
 def _cost(agent: Summary) -> int:

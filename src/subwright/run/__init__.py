@@ -14,7 +14,7 @@ from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
 from subwright.reading import decode
 from subwright.run import workers
-from subwright.run.packing import summary, unpack
+from subwright.run.packing import unpack
 from subwright.run.templates import Load, check_template, template_loader
 from subwright.run.workers import Outcome, Work
 from subwright.settings import Settings
@@ -137,10 +137,7 @@ def _remembered(work: Work, memory: Memory) -> Outcome | None:
     entry = memory.get(work.path, work.facts, work.own)
     if entry is None or entry.silent:
         return Outcome(work.path, entry, None) if entry else None
-    raw = files.content(work.path)
-    # it may have changed since it was looked at
-    same = cache.digest(raw) == entry.digest
-    return Outcome(work.path, entry, decode(raw)[0]) if same else None
+    return Outcome(work.path, entry, decode(memory.content(work.path))[0])
 
 
 def _templates(targets: Targets, settings: Settings, load: Load | None) -> Iterator[Checked]:
@@ -164,7 +161,7 @@ class _Gathered:
         if entry.looked:
             self.looked.update(entry.looked)
         if entry.summary is not None:
-            self._summaries[path] = summary(path, entry.summary)
+            self._summaries[path] = Summary(path, *entry.summary)
         if text is not None:
             self._sources[path] = source = Source(path, text)
             self.told[path] = unpack(entry, source)

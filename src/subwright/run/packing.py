@@ -8,7 +8,6 @@ from subwright.cache import Entry
 from subwright.diagnostic import Diagnostic, Edit, Fix, Related, Severity, Source, Span
 from subwright.ignores import Ignore
 from subwright.linter import Checked
-from subwright.tree import Mention, Summary
 
 
 def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
@@ -18,7 +17,7 @@ def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
         facts,
         own,
         tuple(checked.looked.items()),
-        _pack_summary(checked.summary) if checked.summary else None,
+        tuple(checked.summary)[1:] if checked.summary else None,
         tuple([_pack_diagnostic(found) for found in checked.found]),
         tuple([_pack_ignore(ignore) for ignore in checked.ignores]),
     )
@@ -30,31 +29,6 @@ def unpack(entry: Entry, source: Source) -> Checked:
         source,
         [_diagnostic(packed, source) for packed in entry.found],
         tuple([_ignore(packed) for packed in entry.ignores]),
-    )
-
-
-def summary(path: str, packed: tuple[Any, ...]) -> Summary:
-    """What the rules across files need of a file."""
-    name, where, loads, cost, cost_span, mentions = packed
-    return Summary(
-        path,
-        name,
-        Span(*where),
-        loads,
-        cost,
-        Span(*cost_span),
-        tuple([Mention(name, Span(*span)) for name, span in mentions]),
-    )
-
-
-def _pack_summary(summary: Summary) -> tuple[Any, ...]:
-    return (
-        summary.name,
-        tuple(summary.name_span),
-        summary.loads,
-        summary.cost,
-        tuple(summary.cost_span),
-        tuple([(mention.name, tuple(mention.span)) for mention in summary.mentions]),
     )
 
 
