@@ -323,6 +323,29 @@ def test_a_user_without_a_home(project: Path, monkeypatch: pytest.MonkeyPatch) -
     same()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_the_folder_is_for_its_owner(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache/lint"
+    printed()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    # what others may have written is not believed
+    store = Store("files", "x")
+    store.save(1)
+    assert Store("files", "x").load() == 1
+    folder.chmod(0o777)
+    assert Store("files", "x").load() is None
+    before = {*folder.iterdir()}
+    same()
+    assert {*folder.iterdir()} == before
+
+
+def test_a_package_that_is_no_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache._programs.cache_clear()
+    monkeypatch.setattr(cache, "__file__", str(project / "subwright.pyz/subwright/cache.py"))
+    same()
+    cache._programs.cache_clear()
+
+
 def test_old_files_are_taken_away(project: Path, kept: Callable[[], list[Path]]) -> None:
     for number in range(cache.MOST_FILES + 5):
         Store("files", str(number)).save(number)

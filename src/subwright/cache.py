@@ -1,8 +1,8 @@
 """What earlier runs found, kept in the user's cache folder, so that what did not change is not checked again.
 
 Nothing here goes by the clock. A file of the cache is named by all that its content hangs on beside the agents
-themselves, and begins with a keyed digest of the rest. Where that does not fit, since the file was cut short or is
-somebody else's, nothing is remembered; what cannot be written is not remembered either.
+themselves, and begins with a digest of the rest under a key made of the same. Where that does not fit, since the file
+was cut short or is somebody else's, nothing is remembered; what cannot be written is not remembered either.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import stat
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -230,9 +231,16 @@ class Store:
     """
 
     def __init__(self, kind: str, *parts: str) -> None:
-        self._key = digest(repr((kind, _programs(), parts)).encode("utf-8", "surrogatepass"))
-        folder = data.cache_folder("lint")
-        self._path = folder / f"{self._key.hex()}.{kind}" if folder else None
+        self._path: Path | None = None
+        try:
+            about = repr((kind, _programs(), parts))
+            folder = data.cache_folder("lint")
+        except OSError:  # the package is no folder, or the working directory is gone
+            return
+        self._key = digest(about.encode("utf-8", "surrogatepass"))
+        if folder is not None and _is_own(folder):
+            # the name does not tell the key
+            self._path = folder / f"{digest(self._key)[:16].hex()}.{kind}"
 
     def load(self) -> Any:
         """What was saved last; None where there is nothing, or nothing that can be trusted."""
@@ -266,10 +274,23 @@ def digest(raw: bytes, key: bytes = b"") -> bytes:
     return sha256(key + raw if key else raw).digest()
 
 
+def _is_own(folder: Path) -> bool:
+    """Whether nobody else can write into a folder, as far as it is there."""
+    if sys.platform == "win32":
+        return True
+    try:
+        status = folder.stat()
+    except OSError:
+        return True
+    return status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
+
+
 def _make(folder: Path) -> None:
     if folder.is_dir():
         return
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # lines of agents stand in it
+    folder.mkdir(mode=0o700)
     for name, text in _IGNORED.items():
         (folder / name).write_text(text, encoding="utf-8")
 
