@@ -18,7 +18,7 @@ from benchmarks import corpus
 from click.testing import CliRunner
 
 from subwright import cache, data, run
-from subwright.cache import Entry, Memory, Store
+from subwright.cache import Entry, FileCache, Store
 from subwright.cli import linting, main
 from subwright.output import FORMATS
 from subwright.settings import Settings
@@ -146,6 +146,20 @@ def test_options_have_results_of_their_own(project: Path) -> None:
     assert told["--strict",][0] == 1
     assert told["--strict", "--exit-zero"][0] == 0
     assert told[str(first),][2] == "found 2 warnings in 1 file; `--fix` mends 1\n"
+
+
+def test_several_paths_in_one_root(project: Path, looked_at: list[str]) -> None:
+    first, second, third, *rest = sorted(AGENTS.iterdir())
+    deeper = [AGENTS / "a", AGENTS / "b"]
+    for folder, path in zip(deeper, rest, strict=False):
+        folder.mkdir()
+        path.rename(folder / path.name)
+    for paths in ([first, second], [second, first], [third, *deeper], deeper, [AGENTS, first]):
+        same("--output-format", "json", *map(str, paths))
+    # what was found for some paths is known for others
+    looked_at.clear()
+    printed(str(third), str(second))
+    assert looked_at == []
 
 
 def test_a_neighbour_is_no_file_that_was_linted(project: Path) -> None:
@@ -309,11 +323,11 @@ def test_a_cache_that_cannot_be_written(
     (tmp_path / "cache").unlink()
 
     # a disk that is full
-    def full(path: Path, content: bytes) -> int:
+    def full(path: Path, content: bytes) -> None:
         path.open("wb").close()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(cache, "_write", full)
     same()
     assert {path.name for path in (tmp_path / "cache/lint").iterdir()} == {*cache._IGNORED}
 
@@ -324,37 +338,78 @@ def test_a_user_without_a_home(project: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
-def test_the_folder_is_for_its_owner(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o707])
+def test_the_folder_is_for_its_owner(project: Path, tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "cache/lint"
     printed()
     assert folder.stat().st_mode & 0o777 == 0o700
-    # what others may have written is not believed
     store = Store("files", "x")
     store.save(1)
     assert Store("files", "x").load() == 1
-    folder.chmod(0o777)
+    # what others may have written is not believed
+    folder.chmod(mode)
     assert Store("files", "x").load() is None
-    before = {*folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.iterdir()}
     same()
-    assert {*folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_files_are_for_their_owner_where_the_folder_is_not(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache/lint"
+    folder.mkdir(parents=True, mode=0o755)
+    printed()
+    modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes == {0o600}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such modes")
+def test_what_a_closed_umask_leaves_open(project: Path, tmp_path: Path) -> None:
+    """Root's cache has servers beside, which another user runs."""
+    before = os.umask(0o077)
+    try:
+        printed()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "cache/lint").stat().st_mode & 0o777 == 0o700
+    open_to_all = 0o755 if os.geteuid() == 0 else 0o700
+    assert (tmp_path / "cache").stat().st_mode & 0o777 == open_to_all
 
 
 def test_a_package_that_is_no_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache._programs.cache_clear()
-    monkeypatch.setattr(cache, "__file__", str(project / "subwright.pyz/subwright/cache.py"))
-    same()
-    cache._programs.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "__file__", str(project / "subwright.pyz/subwright/cache.py"))
+        try:
+            same()
+        finally:
+            cache._programs.cache_clear()
 
 
-def test_old_files_are_taken_away(project: Path, kept: Callable[[], list[Path]]) -> None:
-    for number in range(cache.MOST_FILES + 5):
+def test_old_files_are_taken_away(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cache/lint"
+    most = cache.MOST_FILES["files"]
+    Store("report", "other kind").save(0)
+    for number in range(most):
         Store("files", str(number)).save(number)
-    assert len(kept()) == cache.MOST_FILES
-    assert Store("files", str(number)).load() == number
-    assert Store("files", "0").load() is None
+        path = Store("files", str(number))._path
+        assert path is not None
+        os.utime(path, ns=(number, number))
+    # what is used stays
+    assert Store("files", "0").load() == 0
+    # and what is somebody else's
+    others = [folder / f"mine-{number}.md" for number in range(100)]
+    for other in others:
+        other.write_text("x", encoding="utf-8")
+    for number in range(most, most + 3):
+        Store("files", str(number)).save(number)
+    gone = [n for n in range(most + 3) if Store("files", str(n)).load() is None]
+    assert gone == [1, 2, 3]
+    assert Store("report", "other kind").load() == 0
+    assert all(other.exists() for other in others)
 
 
-def test_a_file_under_another_key_is_not_trusted(project: Path) -> None:
+def test_a_file_of_another_name_is_not_trusted(project: Path) -> None:
     one, other = Store("files", "one"), Store("files", "other")
     one.save({"a": (1, b"2")})
     assert one._path is not None
@@ -368,7 +423,7 @@ def test_files_that_are_gone_are_forgotten(project: Path) -> None:
     first, second, third = sorted(map(str, AGENTS.iterdir()))[:3]
     entry = Entry(cache.digest(Path(first).read_bytes()), "", True, (), None, (), ())
     for paths in ((first, second), (third,)):
-        memory = Memory("test")
+        memory = FileCache("test")
         assert memory.get(first, "", True) == (entry if paths == (third,) else None)
         for path in paths:
             memory.put(path, entry)

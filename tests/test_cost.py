@@ -87,6 +87,8 @@ COUNTS: dict[str, tuple[list[str], tuple[int, int, int]]] = {
     "lint": (["lint", "--jobs", "1", "--select", "ALL"], (FILES, FILES, 0)),
     # beside the first look, which tells a template from an agent
     "lint of one": (["lint", "--jobs", "1", "{first}"], (FILES + 1, FILES, 0)),
+    # with what the run before has found
+    "lint again": (["lint", "--select", "ALL"], (FILES, 0, 0)),
     # a template is read by its own and for its version, and each file that is written is looked at before
     # of a fact file its head is composed, which is short, and each feature that is asked for
     "render": (["render", "--database", "postgresql"], (2, 2 + 13, 0)),

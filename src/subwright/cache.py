@@ -1,8 +1,8 @@
 """What earlier runs found, kept in the user's cache folder, so that what did not change is not checked again.
 
-Nothing here goes by the clock. A file of the cache is named by all that its content hangs on beside the agents
-themselves, and begins with a digest of the rest under a key made of the same. Where that does not fit, since the file
-was cut short or is somebody else's, nothing is remembered; what cannot be written is not remembered either.
+No result goes by the clock. A file of the cache is named by all that its content hangs on beside the agents themselves,
+and begins with a checksum of that and of the rest. Where it does not fit, since the file was cut short or is another,
+nothing is remembered; what cannot be written is not remembered either.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from subwright import __version__, data, files
+from subwright.patterns import lazy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from subwright.discovery import Root, Targets
 
-MOST_FILES = 64
+# files of each kind: of what was found, of what was printed for some paths, of what templates compile to
+MOST_FILES = {"files": 32, "report": 64, "code": 16}
 SIZE = 32  # bytes of a digest
 # other packages that have a say: they read the code in an agent, Markdown in doubtful cases, and compile templates
 PACKAGES = ("yaml", "markdown_it", "jinja2")
 _IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
+
+
+_NAME = lazy(r"[0-9a-f]{32}\.(files|report|code)|[0-9a-f]{16}\.tmp")
 
 
 class Entry(NamedTuple):
@@ -59,7 +64,7 @@ class Entry(NamedTuple):
         return not self.found and not self.ignores
 
 
-class Told(NamedTuple):
+class Printed(NamedTuple):
     """What a run printed, and its exit status."""
 
     text: str
@@ -67,7 +72,7 @@ class Told(NamedTuple):
     status: int
 
 
-class Memory:
+class FileCache:
     """What earlier runs found in each file.
 
     Args:
@@ -118,7 +123,7 @@ class Memory:
         known, facts_then, own_then, looked, _, found, ignores = saved
         if facts_then != facts or own > own_then or known != self.digest(path):
             return None
-        if (looked and not still(looked)) or ((found or ignores) and not self._at_hand(path)):
+        if (looked and not unchanged(looked)) or ((found or ignores) and not self._at_hand(path)):
             return None
         entry = Entry._make(saved)
         return entry if own is own_then else entry._replace(own=own, found=())
@@ -155,7 +160,7 @@ class Memory:
         self._store.save(kept | {path: tuple(entry) for path, entry in self._new.items()})
 
 
-class Reports:
+class ReportCache:
     """What whole runs printed.
 
     Args:
@@ -163,12 +168,12 @@ class Reports:
         parts: all that the output hangs on beside the files.
     """
 
-    def __init__(self, memory: Memory, *parts: str) -> None:
+    def __init__(self, memory: FileCache, *parts: str) -> None:
         self._memory = memory
         self._store = Store("report", *parts)
         self._about: bytes | None = None
 
-    def get(self, targets: Targets) -> Told | None:
+    def get(self, targets: Targets) -> Printed | None:
         """What the last run printed, where it was about the same files and none has changed since.
 
         Raises:
@@ -179,11 +184,13 @@ class Reports:
             return None
         state, across, looked, told, telling = saved
         self._memory.telling |= {*telling}
-        if not still(looked) or state != self._state(targets, across):
+        if not unchanged(looked) or state != self._state(targets, across):
             return None
-        return Told(*told)
+        return Printed(*told)
 
-    def put(self, targets: Targets, across: bool, looked: Mapping[str, bool], told: Told) -> None:
+    def put(
+        self, targets: Targets, across: bool, looked: Mapping[str, bool], told: Printed
+    ) -> None:
         """Remember what a run printed.
 
         Args:
@@ -217,7 +224,7 @@ def facts(root: Root) -> str:
     return repr((root.plugin, root.servers if root.servers is None else sorted(root.servers)))
 
 
-def still(looked: Iterable[tuple[str, bool]]) -> bool:
+def unchanged(looked: Iterable[tuple[str, bool]]) -> bool:
     """Whether all paths are still there that were, and none of those that were not."""
     return all(os.path.exists(path) is there for path, there in looked)  # noqa: PTH110
 
@@ -244,8 +251,11 @@ class Store:
 
     def load(self) -> Any:
         """What was saved last; None where there is nothing, or nothing that can be trusted."""
+        if self._path is None:
+            return None
         try:
-            raw = files.content(str(self._path)) if self._path else b""
+            raw = files.content(str(self._path))
+            os.utime(self._path)  # so that it is not the first to go
         except OSError:
             return None
         if len(raw) <= SIZE or raw[:SIZE] != digest(raw[SIZE:], self._key):
@@ -261,7 +271,7 @@ class Store:
         temporary = self._path.with_name(f"{os.urandom(8).hex()}.tmp")
         try:
             _make(self._path.parent)
-            temporary.write_bytes(digest(raw, self._key) + raw)
+            _write(temporary, digest(raw, self._key) + raw)
             temporary.replace(self._path)
             _tidy(self._path.parent)
         except OSError:
@@ -269,9 +279,9 @@ class Store:
                 temporary.unlink()
 
 
-def digest(raw: bytes, key: bytes = b"") -> bytes:
-    """A digest of bytes, which is another under another key; SHA-256, for which most processors have instructions."""
-    return sha256(key + raw if key else raw).digest()
+def digest(raw: bytes, before: bytes = b"") -> bytes:
+    """A digest of bytes, of which some may stand before: SHA-256, for which most processors have instructions."""
+    return sha256(before + raw if before else raw).digest()
 
 
 def _is_own(folder: Path) -> bool:
@@ -282,30 +292,38 @@ def _is_own(folder: Path) -> bool:
         status = folder.stat()
     except OSError:
         return True
-    return status.st_uid == os.geteuid() and not status.st_mode & stat.S_IWOTH
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _make(folder: Path) -> None:
     if folder.is_dir():
         return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # lines of agents stand in it
-    folder.mkdir(mode=0o700)
+    data.make_cache_folder(folder.parent)
+    folder.mkdir(mode=0o700, exist_ok=True)
     for name, text in _IGNORED.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def _write(path: Path, raw: bytes) -> None:
+    """Write a file that only its owner reads: lines of agents stand in it."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(raw)
+
+
 def _tidy(folder: Path) -> None:
-    """Take away the oldest files where there are too many, with what killed runs have left."""
+    """Take away the files of the cache that were used longest ago, where there are too many."""
+    kinds: dict[str | None, list[tuple[int, str]]] = {}
     with os.scandir(folder) as entries:
-        found = [
-            (entry.stat().st_mtime_ns, entry.path)
-            for entry in entries
-            if entry.name not in _IGNORED
-        ]
-    for _, path in sorted(found)[:-MOST_FILES]:
-        with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108  # is a text
+        for entry in entries:
+            found = _NAME.fullmatch(entry.name)
+            if found:
+                kinds.setdefault(found[1], []).append((entry.stat().st_mtime_ns, entry.path))
+    for kind, known in kinds.items():
+        # temporary files have no kind, and other runs may be at some
+        for _, path in sorted(known)[: -MOST_FILES.get(kind or "", 8)]:
+            with contextlib.suppress(OSError):
+                os.unlink(path)  # noqa: PTH108  # is a text
 
 
 @lru_cache(1)

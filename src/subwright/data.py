@@ -14,6 +14,19 @@ def folder(name: str) -> Path:
     return inside if inside.is_dir() else package.parents[1] / name
 
 
+def make_cache_folder(path: Path) -> None:
+    """Make a folder of the cache, with those around it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for missing in reversed([p for p in (path, *path.parents) if not p.exists()]):
+        missing.mkdir(exist_ok=True)
+        if sys.platform != "win32" and os.geteuid() == 0:
+            # whatever the umask: another user than this one has to get through
+            missing.chmod(0o755)
+
+
 def cache_folder(name: str) -> Path | None:
     """A folder of the user's cache: in SUBWRIGHT_CACHE_DIR, or the platform's place for caches; None without a home.
 

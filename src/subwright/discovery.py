@@ -70,10 +70,11 @@ class Targets:
 
     def add(self, root: Root, files: Iterable[str]) -> None:
         """Report on files of a root; a file that several roots share is reported once."""
-        if root not in self.roots:
+        known = next((other for other in self.roots if other == root), None)
+        if known is None:
             self.roots.append(root)
         for file in files:
-            self.files.setdefault(file, root)
+            self.files.setdefault(file, known or root)
 
 
 def is_documentation(path: Path, folder: Path) -> bool:

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import TypeAlias
 
 from subwright import discovery, ignores
 from subwright.agent import Agent, Place
@@ -61,26 +62,23 @@ def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:
     return sorted(found, key=order)
 
 
-class _Alone:
-    """The rules for single files among some, with what each calls, for the last that were asked for."""
-
-    rules: tuple[Rule, ...] = ()
-    template = False
-    chosen: Sequence[tuple[Rule, Callable[[Agent], Iterator[Finding]]]] = ()
+_Calls: TypeAlias = Sequence[tuple[Rule, Callable[[Agent], Iterator[Finding]]]]
+# what was asked for last; replaced as a whole, since other threads may look at it
+_last: tuple[tuple[Rule, ...], bool, _Calls] = ((), False, ())
 
 
-def _alone(
-    rules: tuple[Rule, ...], template: bool
-) -> Sequence[tuple[Rule, Callable[[Agent], Iterator[Finding]]]]:
+def _alone(rules: tuple[Rule, ...], template: bool) -> _Calls:
     """The rules for single files among some, and what each calls; thousands of files have the same rules in a row."""
-    if _Alone.rules is not rules or _Alone.template is not template:
-        _Alone.rules, _Alone.template = rules, template
-        _Alone.chosen = [
+    global _last
+    known, was_template, calls = _last
+    if known is not rules or was_template is not template:
+        calls = [
             (rule, rule.check)
             for rule in rules
             if rule.family not in APART and (rule.source or not template)
         ]
-    return _Alone.chosen
+        _last = rules, template, calls
+    return calls
 
 
 def check_agent(agent: Agent, rules: Sequence[Rule]) -> Checked:

@@ -45,7 +45,7 @@ class Commands(MutableMapping[str, click.Command]):
         self._imported[name] = command
 
     def __delitem__(self, name: str) -> None:
-        del self._names[name], self._imported[name]
+        raise TypeError("no command is taken away")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

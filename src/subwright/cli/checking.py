@@ -14,7 +14,7 @@ import click
 from subwright import linter, output
 from subwright import run as running
 from subwright.agent import Agent
-from subwright.cache import Memory, Reports, Told
+from subwright.cache import FileCache, Printed, ReportCache
 from subwright.cli import linting
 from subwright.cli.common import progress
 from subwright.cli.linting import Request
@@ -34,8 +34,8 @@ def run(
     request: Request,
     configuration: Config | None,
     targets: Targets,
-    memory: Memory | None,
-    reports: Reports | None,
+    memory: FileCache | None,
+    reports: ReportCache | None,
 ) -> NoReturn:
     """Lint files, print what was found, and leave with the exit status that it asks for.
 
@@ -84,7 +84,7 @@ def _settings(request: Request, configuration: Config | None) -> Settings:
 
 
 def _lint(
-    request: Request, targets: Targets, chosen: Settings, memory: Memory | None = None
+    request: Request, targets: Targets, chosen: Settings, memory: FileCache | None = None
 ) -> running.Result:
     jobs = request.jobs or _processors()
     load = running.template_loader(request.templates)
@@ -102,13 +102,13 @@ def _watch(items: Iterable[T], length: int) -> Iterator[T]:
     return progress(items, length, "linting")
 
 
-def _told(request: Request, report: output.Report) -> Told:
+def _told(request: Request, report: output.Report) -> Printed:
     """What a run prints, and its exit status."""
     for_people = request.style in ("full", "concise")
     # what a program reads keeps its form, whatever a project's configuration says
     counted = request.statistics and for_people
     text = output.statistics(report) if counted else output.render(request.style, report)
-    return Told(text, output.summary(report) if for_people else "", _status(request, report))
+    return Printed(text, output.summary(report) if for_people else "", _status(request, report))
 
 
 def _status(request: Request, report: output.Report) -> int:

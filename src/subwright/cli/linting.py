@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 import click
 
 from subwright import discovery
-from subwright.cache import Memory, Reports, Told
+from subwright.cache import FileCache, Printed, ReportCache
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
 
@@ -100,14 +100,14 @@ def _is_remembered(request: Request, targets: Targets) -> bool:
 
 def _remembered(
     request: Request, configuration: Config | None, here: Path
-) -> tuple[Memory, Reports]:
+) -> tuple[FileCache, ReportCache]:
     """What earlier runs found with the same rules, and printed with the same options."""
     configured = (str(configuration.path), configuration.text) if configuration else ()
     chosen = (request.select, request.extend_select, request.ignore)
     rules = (str(here), *map(repr, (configured, chosen)))
     output = (request.style, request.statistics, request.strict, request.exit_zero, is_coloured())
-    memory = Memory(*rules)
-    return memory, Reports(memory, *rules, repr((output, request.paths)))
+    memory = FileCache(*rules)
+    return memory, ReportCache(memory, *rules, repr((output, request.paths)))
 
 
 # Telling
@@ -119,7 +119,7 @@ def is_coloured() -> bool:
     return sys.stdout.isatty() if color is None else color
 
 
-def tell(request: Request, told: Told) -> NoReturn:
+def tell(request: Request, told: Printed) -> NoReturn:
     """Print what a run found, to stdout or where the options say, and leave.
 
     Raises:
@@ -129,7 +129,7 @@ def tell(request: Request, told: Told) -> NoReturn:
     sys.exit(told.status)
 
 
-def print_told(request: Request, told: Told, *, err: bool = False) -> None:
+def print_told(request: Request, told: Printed, *, err: bool = False) -> None:
     """Print what a run found; with `err` on stderr."""
     if request.output_file is not None:
         from subwright import files

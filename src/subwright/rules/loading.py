@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from subwright import claude_code
 from subwright.agent import Agent
-from subwright.claude_code import FIELDS, GUARDING_EVENTS, SUFFIX
+from subwright.claude_code import FIELDS, SUFFIX
 from subwright.diagnostic import Edit, Fix, Severity, Span
 from subwright.errors import did_you_mean
 from subwright.hooks import hook_problems, kind_of, stray_guards
@@ -625,13 +625,7 @@ def broken_hooks(agent: Agent) -> Iterator[Finding]:
         for problem in hook_problems(found.data):
             if problem.stops:
                 yield Finding(agent.span_at(found, problem.path), problem.message, problem.help)
-    # no other value holds hooks, and most fields are texts
-    data = {
-        name: value
-        for name, value in agent.data.items()
-        if isinstance(value, list | dict) or name in GUARDING_EVENTS
-    }
-    for name in stray_guards(data):
+    for name in stray_guards(agent.data):
         stray = agent.field(name)
         if stray:
             message = f"`{shorten(name)}` holds hooks that belong under `hooks:`"

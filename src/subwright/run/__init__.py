@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
-from subwright.cache import Memory
+from subwright.cache import FileCache
 from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
@@ -58,7 +58,7 @@ def lint(
     jobs: int = 1,
     load: Load | None = None,
     watch: Watch = _unwatched,
-    memory: Memory | None = None,
+    memory: FileCache | None = None,
 ) -> Result:
     """Lint files and templates.
 
@@ -115,7 +115,7 @@ def _work(targets: Targets, roots: Iterable[Root]) -> list[Work]:
 
 
 def _outcomes(
-    work: Sequence[Work], settings: Settings, jobs: int, memory: Memory | None
+    work: Sequence[Work], settings: Settings, jobs: int, memory: FileCache | None
 ) -> Iterator[Outcome]:
     """What is found in each file, or was found before."""
     missing = work
@@ -133,7 +133,7 @@ def _outcomes(
         yield outcome
 
 
-def _remembered(work: Work, memory: Memory) -> Outcome | None:
+def _remembered(work: Work, memory: FileCache) -> Outcome | None:
     entry = memory.get(work.path, work.facts, work.own)
     if entry is None or entry.silent:
         return Outcome(work.path, entry, None) if entry else None

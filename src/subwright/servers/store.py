@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import stat
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypedDict
 
-from subwright.data import cache_folder
+from subwright.data import cache_folder, make_cache_folder
 from subwright.servers.binary import ServerError
 
 # stands in every entry, written last
@@ -68,7 +67,7 @@ def build(name: str, make: Callable[[Path], Record]) -> Path:
     if record(entry) is not None:
         return entry
     try:
-        _make_folder(entry.parent)
+        make_cache_folder(entry.parent)
         with _locked(entry.parent / f".{name}.lock"):
             if record(entry) is not None:
                 return entry
@@ -93,14 +92,6 @@ def _fill(entry: Path, make: Callable[[Path], Record]) -> None:
         partial.rename(entry)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _make_folder(path: Path) -> None:
-    for missing in reversed([p for p in (path, *path.parents) if not p.exists()]):
-        missing.mkdir(exist_ok=True)
-        if sys.platform != "win32" and os.geteuid() == 0:
-            # whatever the umask: another user than this one has to get through
-            missing.chmod(0o755)
 
 
 def _open_to_all(top: Path) -> None:
