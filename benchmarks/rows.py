@@ -228,9 +228,10 @@ def warm(bench: Bench) -> Iterator[Row]:
 
 
 def _named(folder: Path) -> Iterator[Path]:
-    """The files of a corpus whose frontmatter has the name of the file."""
+    """The files of a corpus that load under the name of the file."""
     for path in sorted((folder / ".claude/agents").iterdir()):
-        if f"\nname: {path.stem}\n" in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8")
+        if f"\nname: {path.stem}\n" in text and "\ndescription: " in text:
             yield path
 
 
