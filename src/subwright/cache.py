@@ -210,12 +210,14 @@ class ReportCache:
             paths |= dict.fromkeys(path for root in targets.roots for path in root.files)
         contents = b"".join(map(self._memory.digest, paths))
         if self._about is None:
-            about = [(str(root.folder), facts(root), root.files) for root in targets.roots]
+            roots = [(str(root.folder), facts(root), len(root.files)) for root in targets.roots]
             # the root of each file, by its place among all of them
             places = {id(root): place for place, root in enumerate(targets.roots)}
-            own = [places[id(root)] for root in targets.files.values()]
-            about_files = (about, own, list(targets.files))
-            self._about = repr(about_files).encode("utf-8", "surrogatepass")
+            own = [places[id(root)] for root in targets.files.values()] if len(roots) > 1 else ()
+            names = [path for root in targets.roots for path in root.files]
+            # no path has this character
+            lists = "\0".join((*names, "", *targets.files))
+            self._about = (repr((roots, own)) + lists).encode("utf-8", "surrogatepass")
         return digest(self._about + contents)
 
 

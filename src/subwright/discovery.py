@@ -345,12 +345,13 @@ def _walk(folder: Path) -> Iterator[str]:
         seen.add(real)
         # thousands of texts are made in a fraction of the time that as many paths take
         prefix = os.path.join(current, "") if current else ""  # noqa: PTH118
+        folders = []
         with os.scandir(current or ".") as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):
+            for entry in entries:
                 name = entry.name
                 path = prefix + name
                 if entry.is_dir():
-                    stack.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
+                    folders.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
                 elif (
                     _suffix(name) in _SUFFIXES
                     and entry.is_file()
@@ -360,6 +361,8 @@ def _walk(folder: Path) -> Iterator[str]:
                     )
                 ):
                     found.append(path)
+        # of two ways to a folder the first counts
+        stack += sorted(folders, reverse=True)
     yield from sorted(found)
 
 
