@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -105,9 +106,12 @@ def _used() -> float:
 def printed(command: Command) -> str:
     """What a run prints, errors too."""
     command.prepare()
-    process = command.start(subprocess.PIPE)
-    text, _ = process.communicate()
-    command.ended(process.returncode)
+    # into a file: some programs end before a pipe has taken all that they print
+    with tempfile.TemporaryFile() as file:
+        status = command.start(file).wait()
+        file.seek(0)
+        text = file.read()
+    command.ended(status)
     return text.decode(errors="replace")
 
 
