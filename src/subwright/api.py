@@ -243,12 +243,7 @@ def _given(
             raise found.unknown("lint", key, KEYS)
 
     def names(key: str) -> list[str] | None:
-        value = table.get(key)
-        if found and value is not None:
-            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise found.error("lint", key, f"`{key}` is not a list of strings")
-            return value or None
-        return None
+        return (found.strings("lint", key) if found else None) or None
 
     def flag(key: str) -> bool:
         value = table.get(key, False)

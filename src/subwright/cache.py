@@ -33,7 +33,6 @@ SIZE = 32  # bytes of a digest
 PACKAGES = ("yaml", "markdown_it", "jinja2")
 _IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
 
-
 _NAME = lazy(r"[0-9a-f]{32}\.(files|report|code)|[0-9a-f]{16}\.tmp")
 
 
@@ -228,7 +227,7 @@ def facts(root: Root) -> str:
 
 def unchanged(looked: Iterable[tuple[str, bool]]) -> bool:
     """Whether all paths are still there that were, and none of those that were not."""
-    return all(os.path.exists(path) is there for path, there in looked)  # noqa: PTH110
+    return all(os.path.exists(path) is there for path, there in looked)  # noqa: PTH110  # are texts
 
 
 class Store:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from subwright import data
 from subwright.errors import SubwrightError, did_you_mean
@@ -20,6 +20,8 @@ _NUMBERS = lazy(r"(?<!\d)\d{1,6}(?!\d)(?:\.\d{1,6}(?!\d))*")
 # MariaDB before 11 announces itself to old clients as MySQL 5.5.5
 _MARIADB_PREFIX = lazy(r"^5\.5\.5-(?=\d)")
 _FEATURE = lazy(r"^  (\w+):\n", re.MULTILINE)
+
+T = TypeVar("T")
 
 
 class VersionError(SubwrightError):
@@ -299,16 +301,11 @@ def load(folder: Path) -> Mapping[str, Database]:
     return {database.name: database for database in map(_read, files)}
 
 
-class _Known(Mapping[str, Database]):
-    """Databases, of which those of the package in `files`, by their names, are read when they are asked for."""
+class _OnDemand(Mapping[str, T]):
+    """Facts by their names, each read when it is asked for; to ask for names reads none."""
 
-    def __init__(self, files: Mapping[str, Path], own: Mapping[str, Database]) -> None:
-        self._files = files
-        self._own = own
-        self._names = {**files, **own}.keys()
-
-    def __getitem__(self, name: str) -> Database:
-        return self._own[name] if name in self._own else _packaged(self._files[name])
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -318,6 +315,18 @@ class _Known(Mapping[str, Database]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class _Known(_OnDemand[Database]):
+    """Databases, of which those of the package in `files`, by their names, are read when they are asked for."""
+
+    def __init__(self, files: Mapping[str, Path], own: Mapping[str, Database]) -> None:
+        super().__init__({**files, **own})
+        self._files = files
+        self._own = own
+
+    def __getitem__(self, name: str) -> Database:
+        return self._own[name] if name in self._own else _packaged(self._files[name])
 
 
 def known(templates: Path | None = None) -> Mapping[str, Database]:
@@ -330,13 +339,14 @@ def known(templates: Path | None = None) -> Mapping[str, Database]:
     return _Known({path.stem: path for path in files}, own)
 
 
-class _Features(Mapping[str, Feature]):
+class _Features(_OnDemand[Feature]):
     """The features in the text of a block mapping, each read when it is asked for: a render needs a quarter of them."""
 
     def __init__(self, text: str) -> None:
         names = list(_FEATURE.finditer(text))
         ends = [name.start() for name in names[1:]] + [len(text)]
         self._texts = {n[1]: text[n.start() : end] for n, end in zip(names, ends, strict=True)}
+        super().__init__(self._texts)
         self._read: dict[str, Feature] = {}
 
     def __getitem__(self, name: str) -> Feature:
@@ -348,15 +358,6 @@ class _Features(Mapping[str, Feature]):
             assert node is not None
             self._read[name] = _feature(_plain(node, {})[name])
         return self._read[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._texts
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        return len(self._texts)
 
 
 @cache

@@ -65,6 +65,7 @@ class Targets:
     @property
     def paths(self) -> tuple[str, ...]:
         """The paths of all files and templates to report on, in order, folder by folder."""
+        # thousands of texts, which are sorted as paths are
         paths = (*self.files, *map(str, self.templates))
         return tuple(sorted(paths, key=lambda path: path.split(os.sep)))  # noqa: PTH206
 
