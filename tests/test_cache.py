@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import random
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -439,46 +437,3 @@ def test_runs_at_the_same_time(project: Path) -> None:
         runs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
         assert {each.communicate()[0] for each in runs} == {expected}
     same()
-
-
-# Processes
-
-
-@pytest.mark.parametrize("jobs", ["1", "2", "3"])
-def test_processes_find_the_same(project: Path, monkeypatch: pytest.MonkeyPatch, jobs: str) -> None:
-    expected = printed("--no-cache", "--select", "ALL", "--jobs", "1", "--output-format", "json")
-    monkeypatch.setattr(run.workers, "PAYS", 2)
-    monkeypatch.setattr(run.workers, "CHUNK", 3)
-    found = printed("--no-cache", "--select", "ALL", "--jobs", jobs, "--output-format", "json")
-    assert found == expected
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes where Linux shows them")
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
-def test_a_killed_run_leaves_no_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
-) -> None:
-    corpus.write(tmp_path, 1500)
-    command = [sys.executable, "-m", "subwright", "lint", "--no-cache", "--jobs", "2"]
-    run_ = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    children = Path(f"/proc/{run_.pid}/task/{run_.pid}/children")
-    workers: list[str] = []
-    while run_.poll() is None and len(workers) < 2:
-        time.sleep(0.005)
-        workers = children.read_text().split()
-    assert len(workers) == 2
-    run_.send_signal(sent)
-    assert run_.wait() == -sent
-    end = time.monotonic() + 20
-    while left := [
-        pid for pid in workers if Path(f"/proc/{pid}").exists() and "Z" not in state(pid)
-    ]:
-        assert time.monotonic() < end, f"still there: {left}"
-        time.sleep(0.01)
-
-
-def state(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"

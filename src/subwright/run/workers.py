@@ -1,11 +1,15 @@
-"""Check files, in other processes where there are so many that this pays."""
+"""Check files, in other processes beside this one where there are so many that this pays."""
 
 from __future__ import annotations
 
 import marshal
-import os
+import signal
+import sys
+from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from threading import active_count
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from subwright import cache, files, linter
 from subwright.agent import Agent
@@ -14,8 +18,14 @@ from subwright.discovery import Root
 from subwright.run.packing import pack
 from subwright.settings import Settings
 
-CHUNK = 50  # files that a process is given at a time
-PAYS = 200  # files from which on processes pay for their start
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import DefaultContext, ForkContext
+
+PAYS = 200  # files from which on other processes pay for their start
+FIRST = 50  # files that are checked before others start: what these load and compile, a forked process has
+PART = 16  # files that a process takes at a time, as long as there are many
+AHEAD = 3  # parts that another process is given before it has checked them, so that it never waits
 
 
 class Work(NamedTuple):
@@ -43,45 +53,21 @@ class Outcome(NamedTuple):
 
 
 def check(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outcome]:
-    """Check files, in their order.
+    """Check files, in any order.
 
     Args:
         work: the files.
         settings: what holds for them.
-        jobs: how many processes to use at most.
+        jobs: how many processes to use at most, with this one.
 
     Raises:
         OSError: a file cannot be read.
     """
-    if jobs == 1 or len(work) < PAYS:
-        yield from (_check(each, settings) for each in work)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
-    # a process is not sent the names of all files with each
-    bare = {id(root): root._replace(files=()) for _, root, _, _ in work}
-    work = [each._replace(root=bare[id(each.root)]) for each in work]
-    chunks = [work[start : start + CHUNK] for start in range(0, len(work), CHUNK)]
-    with ProcessPoolExecutor(min(jobs, len(chunks)), None, _begin, (settings,)) as pool:
-        for raw in pool.map(_check_chunk, chunks):
-            for path, entry, text in marshal.loads(raw):
-                yield Outcome(path, Entry(*entry), text)
-
-
-# of a worker, given once
-_settings = Settings(())
-
-
-def _begin(settings: Settings) -> None:
-    global _settings
-    _settings = settings
-    _watch_parent()
-
-
-def _check_chunk(work: Sequence[Work]) -> bytes:
-    found = [_check(each, _settings) for each in work]
-    # of plain data this takes less than half of what `pickle` does
-    return marshal.dumps([(path, tuple(entry), text) for path, entry, text in found])
+    alone = len(work) if jobs == 1 or len(work) < PAYS else FIRST
+    for each in work[:alone]:
+        yield _check(each, settings)
+    if alone < len(work):
+        yield from _check_together(work[alone:], settings, jobs)
 
 
 def _check(work: Work, settings: Settings) -> Outcome:
@@ -93,16 +79,113 @@ def _check(work: Work, settings: Settings) -> Outcome:
     return Outcome(work.path, entry, None if entry.silent else agent.text)
 
 
-def _watch_parent() -> None:
-    """End this process when its parent does: one that is killed cannot say so."""
-    from multiprocessing import parent_process
-    from threading import Thread
+def _check_together(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outcome]:
+    """Check files in this process and in helpers, each of which takes the next part when it has done one."""
+    from multiprocessing import connection, current_process
 
-    parent = parent_process()
-    assert parent is not None
+    parts = deque(_parts(len(work), jobs))
+    helpers: list[_Helper] = []
+    try:
+        # a daemon may have no processes of its own, and a system may have no more of them
+        with suppress(OSError):
+            for _ in range(0 if current_process().daemon else min(jobs - 1, len(parts))):
+                helpers.append(_Helper(work, settings))
+                helpers[-1].give(parts)
+        while parts or any(helper.given for helper in helpers):
+            if parts:
+                for at in parts.popleft():
+                    yield _check(work[at], settings)
+            busy = {helper.pipe: helper for helper in helpers if helper.given}
+            if busy:
+                for ready in connection.wait(list(busy), 0 if parts else None):
+                    helper = busy[cast("Connection", ready)]
+                    yield from helper.take(parts)
+                    helper.give(parts)
+    finally:
+        for helper in helpers:
+            helper.end()
 
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
 
-    Thread(target=wait, daemon=True).start()
+def _parts(length: int, jobs: int) -> Iterator[range]:
+    """The parts of some work by the places of the files: small ones at the end, so that all are done at once."""
+    start = 0
+    while start < length:
+        stop = start + min(PART, 1 + (length - start) // (8 * jobs))
+        yield range(start, min(stop, length))
+        start = stop
+
+
+class _Helper:
+    """Another process, that checks parts of some work.
+
+    Args:
+        work: the files.
+        settings: what holds for them.
+
+    Attributes:
+        pipe: this end of what connects it.
+        given: the parts that it has not checked yet.
+    """
+
+    def __init__(self, work: Sequence[Work], settings: Settings) -> None:
+        context = _context()
+        self.pipe, its = context.Pipe()
+        self.given: deque[range] = deque()
+        arguments = (its, self.pipe, work, settings)
+        self._process = context.Process(target=_help, args=arguments, daemon=True)
+        self._process.start()
+        its.close()
+        self._lost = False
+
+    def give(self, parts: deque[range]) -> None:
+        """Give it the next parts, of which it needs some ahead so that it never waits."""
+        while parts and len(self.given) < AHEAD and not self._lost:
+            part = parts.popleft()
+            self.given.append(part)
+            # whether it is still there is seen when it is to answer
+            with suppress(OSError):
+                self.pipe.send_bytes(marshal.dumps((part.start, part.stop)))
+
+    def take(self, parts: deque[range]) -> list[Outcome]:
+        """What it has found in its next part.
+
+        Where it has ended, since it was killed or met what cannot be checked, it gives back all its parts: this
+        process will meet the same, and can tell it.
+        """
+        try:
+            raw = self.pipe.recv_bytes()
+        except (EOFError, OSError):
+            self._lost = True
+            parts.extend(self.given)
+            self.given.clear()
+            return []
+        self.given.popleft()
+        return [Outcome(path, Entry._make(entry), text) for path, entry, text in marshal.loads(raw)]
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.terminate()
+        self._process.join()
+        self.pipe.close()
+
+
+def _context() -> DefaultContext | ForkContext:
+    from multiprocessing import get_context
+
+    # a forked process starts at once and has all that this one has loaded; with other threads it may hang
+    return get_context("fork" if sys.platform == "linux" and active_count() == 1 else None)
+
+
+def _help(pipe: Connection, other: Connection, work: Sequence[Work], settings: Settings) -> None:
+    """What a helper does until the first process ends or ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # so that only the first process has it, whose end is seen by it
+    other.close()
+    with suppress(Exception):
+        while True:
+            start, stop = marshal.loads(pipe.recv_bytes())
+            found = [_check(each, settings) for each in work[start:stop]]
+            # of plain data this takes less than half of what `pickle` does
+            pipe.send_bytes(
+                marshal.dumps([(path, tuple(entry), text) for path, entry, text in found])
+            )
