@@ -16,6 +16,7 @@ import pytest
 from benchmarks import corpus
 from click.testing import CliRunner
 
+from subwright import files
 from subwright.cli import main
 from subwright.run import workers
 from subwright.run.workers import Outcome, Work
@@ -114,12 +115,20 @@ def test_what_another_process_cannot_check_is_checked_here(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="all may be read")
-def test_a_file_that_cannot_be_read_is_named(project: Path) -> None:
-    file = sorted(project.rglob("*.md"))[10]
-    file.chmod(0)
+def test_a_file_that_cannot_be_read_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = sorted(path.name for path in project.rglob("*.md"))[10]
+    content = files.content
+
+    def broken(path: str) -> bytes:
+        if path.endswith(name):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return content(path)
+
+    monkeypatch.setattr(files, "content", broken)
     status, _, said = printed(2)
-    assert (status, file.name in said) == (2, True)
+    assert (status, name in said, os.strerror(errno.EIO) in said) == (2, True, True)
 
 
 def test_where_no_process_can_start_one_does_all(
