@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import sys
+from pathlib import Path
 
 import pytest
 
+from subwright import languages
 from subwright.agent import Agent
 from subwright.languages import balance, example
 from subwright.rules import Finding, every
@@ -102,6 +105,72 @@ def test_later_python_is_let_be(version: tuple[int, int], code: str) -> None:
     assert example.problem("python", wrong) is not None
     if sys.version_info >= version:
         assert example.problem("python", code + wrong) is not None
+
+
+# a parser takes these, what comes after it does not
+NAMES = (
+    "nonlocal a\n",
+    "def f(a, a): pass\n",
+    "def f(a):\n    global a\n",
+    "def f():\n    from a import *\n",
+    "def f():\n    def g():\n        nonlocal a\n",
+    "a = 1\nfrom __future__ import annotations\n",
+    "from __future__ import braces\n",
+    "[a := 1 for a in b]\n",
+    "class A:\n    [a := 1 for b in c]\n",
+    "return 1\n",
+    "await a\n",
+)
+
+
+@pytest.mark.parametrize("code", NAMES)
+def test_how_names_are_used_is_let_be(code: str) -> None:
+    assert languages.python_error(code) is None
+
+
+def test_python_is_refused_as_the_parser_refuses_it() -> None:
+    """The error of the short way is that of the parser, in parts of real code with something put in or taken out."""
+    dice = random.Random(1)
+    pieces = (
+        "",
+        "(",
+        ")",
+        "\n",
+        "  ",
+        "\t",
+        "'",
+        '"""',
+        "\\",
+        "\0",
+        "é",
+        "=",
+        "lambda",
+        "*",
+        "f'{",
+        *NAMES,
+    )
+    refused = 0
+    for path in [*sorted(Path(languages.__file__).parent.rglob("*.py")), Path(__file__)]:
+        text = path.read_text(encoding="utf-8")
+        for start in range(0, len(text), 900):
+            part = text[start : start + 900]
+            at = dice.randrange(len(part) + 1)
+            code = part[:at] + dice.choice(pieces) + part[at + dice.choice((0, 0, 1, 5)) :]
+            refused += (expected := parser_error(code)) is not None
+            assert said(languages.python_error(code)) == said(expected)
+    assert refused > 10
+
+
+def parser_error(code: str) -> Exception | None:
+    try:
+        languages.parse_python(code)
+    except (SyntaxError, ValueError) as error:
+        return error
+    return None
+
+
+def said(error: Exception | None) -> tuple[object, ...]:
+    return (type(error), str(error), getattr(error, "lineno", None))
 
 
 def test_the_line_is_that_of_the_agent() -> None:

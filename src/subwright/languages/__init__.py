@@ -52,6 +52,21 @@ def parse_python(code: str, name: str = "<block>") -> ast.Module:
 @lru_cache(maxsize=1)
 def python_error(code: str) -> SyntaxError | ValueError | None:
     """What keeps a code from being parsed; it is known until the next is asked for."""
+    from symtable import symtable
+
+    try:
+        # makes no object of each part of the code, which takes as long as to parse it
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            symtable(code, "<block>", "exec")
+    except SyntaxError as error:
+        # what the parser refuses comes with the line; names may be used wrongly in what it takes
+        if error.text is not None:
+            return error.with_traceback(None)
+    except ValueError as error:
+        return error.with_traceback(None)
+    else:
+        return None
     try:
         parse_python(code)
     except (SyntaxError, ValueError) as error:
