@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 500  # what has more is no list of tools
 _COMMON = bytes((0x0A, *range(0x20, 0x7F)))
+_WORDS = bytes(byte for byte in _COMMON if chr(byte).isalnum() or byte in b" \n")
 
 
 class Place(NamedTuple):
@@ -77,22 +78,23 @@ class Agent:
     def __init__(
         self,
         source: Source,
-        size: int,
+        raw: bytes,
         place: Place | None = None,
         invalid: int | None = None,
     ) -> None:
         self.source = source
         self.text = source.text
-        self.size = size
+        self.size = len(raw)
         self.place = place or Place()
         self.invalid = invalid
         self.looked: dict[str, bool] = {}
+        self._raw = raw if invalid is None else source.text.encode()
 
     @classmethod
     def of(cls, path: str, raw: bytes, place: Place | None = None) -> Agent:
         """The agent of a file's bytes; `path` is the name that messages give it."""
         text, invalid = reading.decode(raw)
-        return cls(Source(path, text), len(raw), place or Place(path=path), invalid)
+        return cls(Source(path, text), raw, place or Place(path=path), invalid)
 
     def exists(self, path: Path) -> bool:
         """Whether a path is there; what is found in the file hangs on it."""
@@ -100,12 +102,19 @@ class Agent:
         return found
 
     @cached_property
+    def marks(self) -> bytes:
+        """The text without ASCII letters, digits, blanks and line feeds, in UTF-8.
+
+        Marks that stand side by side in the text do so here, among few bytes: what is not found here need not be
+        looked for in the text. Others may come to stand side by side.
+        """
+        return self._raw.translate(None, _WORDS)
+
+    @cached_property
     def characters(self) -> str:
         """The characters of the text, each once, that are neither printable ASCII nor a line feed."""
-        raw = self.text.encode("utf-8", "surrogatepass").translate(None, _COMMON)
-        if not raw:
-            return ""
-        return "".join(sorted(set(raw.decode("utf-8", "surrogatepass"))))
+        raw = self.marks.translate(None, _COMMON)
+        return "".join(sorted(set(raw.decode()))) if raw else ""
 
     @cached_property
     def mojibake(self) -> list[Run]:
@@ -121,6 +130,11 @@ class Agent:
     def spec(self) -> Spec:
         """The fields and the body; no fields where the client reads none."""
         return self.reading.spec
+
+    @property
+    def links(self) -> tuple[tuple[str, Span], ...]:
+        """The targets of the body's links within the project, each with its place."""
+        return self.spec.links if b"](" in self.marks or b"]:" in self.marks else ()
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -176,7 +176,7 @@ def added(agent: Agent, found: Iterable[Diagnostic]) -> str:
         before = re.compile(r"[ \t>]*").match(text, at) if at >= body else None
         comment = f"{before[0] if before else ''}{comment}{end}" if own_line else f" {comment}"
         text = text[:at] + comment + text[at:]
-    after = Agent(Source(agent.source.path, text), len(text.encode()), agent.place)
+    after = Agent(Source(agent.source.path, text), text.encode(), agent.place)
     # a comment that would change what the client reads is not worth it
     return text if after.data == agent.data else agent.text
 

@@ -211,7 +211,7 @@ def mend(agent: Agent, settings: Settings) -> str:
         text = fixed(agent.text, settle(checked, rules))
         if text == agent.text:
             break
-        agent = Agent(Source(agent.source.path, text), len(text.encode()), agent.place)
+        agent = Agent(Source(agent.source.path, text), text.encode(), agent.place)
     return text
 
 

@@ -136,7 +136,7 @@ def _mentions(agent: Agent) -> Iterator[Mention]:
     text, body = agent.text, agent.spec.body
     if "subagent_type" in text:
         yield from _named(_TYPE.finditer(text, *body))
-    yield from _named(_said_to_it(text, _told(text, body), body))
+    yield from _named(_said_to_it(text, _told(agent), body))
 
 
 def _named(found: Iterable[re.Match[str]]) -> Iterator[Mention]:
@@ -145,9 +145,10 @@ def _named(found: Iterable[re.Match[str]]) -> Iterator[Mention]:
             yield match["name"], match.span("name")
 
 
-def _told(text: str, body: Span) -> Iterator[re.Match[str]]:
-    """Where a text tells to hand work to an agent."""
-    if "@" in text:
+def _told(agent: Agent) -> Iterator[re.Match[str]]:
+    """Where the text of an agent tells to hand work to another one."""
+    text, marks, body = agent.text, agent.marks, agent.spec.body
+    if b"@" in marks:
         for found in _AT.finditer(text, *body):
             if not text[found.start() - 1].isalnum():
                 yield found
@@ -156,7 +157,7 @@ def _told(text: str, body: Span) -> Iterator[re.Match[str]]:
         used = _USE.search(text, max(body.start, at - _REACH), end)
         if used and not _GOES_ON.match(text, end):
             yield used
-    if _TO_NAME.search(text, *body) and any(word in text for word in _TO_WORDS):
+    if b"`-" in marks and _TO_NAME.search(text, *body) and any(word in text for word in _TO_WORDS):
         yield from _TO.finditer(text, *body)
 
 

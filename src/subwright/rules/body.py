@@ -217,8 +217,8 @@ def _longer_fence(agent: Agent, fence: Fence) -> Fix | None:
 
 _TAG = lazy(r"<(/?)([A-Za-z][A-Za-z0-9_.-]{0,60})(?:\s[^<>\n]{0,200})?(/?)>")
 # Without one of these no tag lacks its other half; the second, which is quicker told, is found wherever the first is.
-_HALF = re.compile(r"<(?:/|details)")
-_HALF_OR_LIKE_IT = lazy(r"<[/dD]")
+_DETAILS = re.compile("<(?=details)")
+_HALF = lazy(r"<[/dD]")
 # Of HTML: never closed, not always closed, or closed in the middle of a line.
 _UNPAIRED = lazy(
     r"area|base|br|col|embed|hr|img|input|link|meta|source|track|wbr"
@@ -259,8 +259,8 @@ def unbalanced_tag(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text, spec = agent.text, agent.spec
-    if not _HALF.search(text) or not markdown.stands_in_text(
-        _HALF_OR_LIKE_IT, text, spec.body, spec.fences
+    if not (b"</" in agent.marks or _DETAILS.search(text)) or not markdown.stands_in_text(
+        _HALF, text, spec.body, spec.fences
     ):
         return
     tags = list(_lone_tags(spec.prose))
@@ -344,7 +344,7 @@ def broken_link(agent: Agent) -> Iterator[Finding]:
     if agent.place.path is None:
         return
     folders = None
-    for target, span in agent.spec.links:
+    for target, span in agent.links:
         path = unquote(target.partition("#")[0].partition("?")[0])
         if not path or not _FILE.fullmatch(path) or _STAND_IN.search(path):
             continue
@@ -380,7 +380,7 @@ def broken_anchor(agent: Agent) -> Iterator[Finding]:
     ```
     """
     anchors = None
-    for target, span in agent.spec.links:
+    for target, span in agent.links:
         if not target.startswith("#") or not re.fullmatch(r"#[\w.-]+", unquote(target)):
             continue
         anchors = anchors or _anchors(agent)

@@ -258,7 +258,7 @@ def hidden_instruction(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text = agent.text
-    for found in _comments(text, agent.spec.body):
+    for found in _comments(agent):
         words = _TO_A_MODEL.search(text[slice(*found)])
         if words and not any(
             fence.content.start <= found.start < fence.content.end for fence in agent.spec.fences
@@ -275,15 +275,16 @@ _REFERENCE = lazy(
 )
 
 
-def _comments(text: str, body: Span) -> Iterator[Span]:
+def _comments(agent: Agent) -> Iterator[Span]:
     """What HTML comments say, and link definitions that are used as such."""
-    opening = _COMMENT.search(text, *body)
+    text, body = agent.text, agent.spec.body
+    opening = _COMMENT.search(text, *body) if b"<!--" in agent.marks else None
     while opening:
         end = text.find("-->", opening.start(), body.end)
         end = body.end if end < 0 else end
         yield Span(opening.end(), end)
         opening = _COMMENT.search(text, end, body.end)
-    if _LIKE_REFERENCE.search(text, *body):
+    if b"]:" in agent.marks and _LIKE_REFERENCE.search(text, *body):
         for found in _REFERENCE.finditer(text, *body):
             yield Span(*found.span(1))
 
@@ -307,18 +308,13 @@ _SECRET = lazy(
     | (?P<private_key> -----BEGIN\ (?:[A-Z]+\ )?PRIVATE\ KEY(?:\ BLOCK)?-----\s+(?:[A-Za-z0-9+/=]{40,}\s+){2,} )""",
     re.VERBOSE,
 )
-# One of these is in each of them. A pattern that begins with one character, which is no common one, is found quickly.
-_TRACES = tuple(
-    map(
-        re.compile,
-        (
-            "_[A-Za-z0-9]{22}",
-            r"-(?:BEGIN |(?<=[a-t]-)(?=[\w-]{20})(?:(?<=sk-)|(?<=glpat-)|(?<=xox[abposr]-)|(?<=pypi-)))",
-            "A(?:KIA|SIA|Iza)",
-            r"/(?<=slack\.com/)",
-        ),
-    )
+# One of these is in each of them, or `slack.com/`. A pattern that begins with one character, which is no common one, is
+# found quickly.
+_LONG_WORD = re.compile("_[A-Za-z0-9]{22}")
+_AFTER_HYPHEN = re.compile(
+    r"-(?:BEGIN |(?<=[a-t]-)(?=[\w-]{20})(?:(?<=sk-)|(?<=glpat-)|(?<=xox[abposr]-)|(?<=pypi-)))"
 )
+_KEY_ID = re.compile("A(?:KIA|SIA|Iza)")
 _MADE_UP = lazy(
     r"example|sample|placeholder|dummy|fake|test|your|secret|token|redacted|x{3}|0{4}|1234|abcd|a1b2|1a2b|(.)\1{3}",
     re.IGNORECASE,
@@ -350,9 +346,15 @@ def likely_secret(agent: Agent) -> Iterator[Finding]:
     Take `AWS_ACCESS_KEY_ID` from the environment; it looks like `AKIAIOSFODNN7EXAMPLE`.
     ```
     """
-    if not any(trace.search(agent.text) for trace in _TRACES):
+    text = agent.text
+    if not (
+        _LONG_WORD.search(text)
+        or _AFTER_HYPHEN.search(text)
+        or _KEY_ID.search(text)
+        or (b"./" in agent.marks and "slack.com/" in text)
+    ):
         return
-    for found in _SECRET.finditer(agent.text):
+    for found in _SECRET.finditer(text):
         kind = found.lastgroup or ""
         secret = found[0]
         if kind == "private_key":

@@ -288,7 +288,8 @@ _PLACEHOLDER = lazy(
     rf"<<(?:[A-Z][A-Z0-9_]*|[a-z_]\w*(?:\.[a-z_]\w*)+)>>|{_BRACES}|<%{_STATEMENT}%>|{{%{_STATEMENT}%}}"
     r"|<%= ?\w[\w.]* ?%>|\[INSERT [A-Z][A-Z0-9 _'-]*\](?!\()"
 )
-_OPENINGS = tuple(map(re.compile, ("<[<%]", "{[{%]", r"\[(?=INSERT )")))
+_OPENINGS = (b"<<", b"<%", b"{{", b"{%")
+_INSERT = re.compile(r"\[(?=INSERT )")
 _ABOUT_TEMPLATES = lazy(
     r"jinja|handlebars|mustache|vue|angular|liquid|nunjucks|twig|helm|ansible|n8n|django|blade|svelte|hugo|\bejs\b|\berb\b"
     r"|\bdbt\b|rails|cookiecutter|placeholder|templat",
@@ -322,7 +323,7 @@ def unrendered_placeholder(agent: Agent) -> Iterator[Finding]:
     ```
     """
     text = agent.text
-    if not any(opening.search(text) for opening in _OPENINGS):
+    if not any(opening in agent.marks for opening in _OPENINGS) and not _INSERT.search(text):
         return
     values = [f.value for f in agent.spec.fields if f.name in _FIELDS]
     fences = [(f.span.start, max(f.span.end, f.content.end)) for f in agent.spec.fences]

@@ -987,7 +987,7 @@ def ungranted_tool(agent: Agent) -> Iterator[Finding]:
     if agent.reading.problem or not ("tools" in agent.data or agent.disallowed):
         return
     found = []
-    if text.find("mcp__", *body) >= 0:
+    if b"__" in agent.marks and text.find("mcp__", *body) >= 0:
         found += [(m.span(), m[0]) for m in _MCP_TOOL.finditer(text, *body)]
     at = text.find(" tool", *body)
     while at >= 0:

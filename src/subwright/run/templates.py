@@ -51,8 +51,7 @@ def check_template(path: Path, settings: Settings, load: Load) -> Iterator[Check
         key = (diagnostic.source.path, diagnostic.span, diagnostic.rule, diagnostic.message)
         found.setdefault(key, diagnostic)
     for source in template.sources.values():
-        text = source.text.encode()
-        agent = Agent(source, len(text), template_place(source.path))
+        agent = Agent(source, source.text.encode(), template_place(source.path))
         rules = settings.rules_for(source.path)
         names = {rule.name for rule in rules} | {None}
         own = check(agent, rules)
@@ -71,7 +70,7 @@ def _in_variants(template: Template, settings: Settings) -> Iterator[Diagnostic]
             yield from rendered.diagnostics
             continue
         source = rendered.spec.source
-        agent = Agent(source, len(source.text.encode()), Place(path=None, keys=settings.keys))
+        agent = Agent(source, source.text.encode(), Place(path=None, keys=settings.keys))
         for diagnostic in check(agent, settings.rules):
             yield rendered.origin(diagnostic)
 
