@@ -13,6 +13,7 @@ import pytest
 from subwright import linter
 from subwright.agent import Agent, Place
 from subwright.diagnostic import Severity
+from subwright.linter import template_place
 from subwright.output import FORMATS, Report, render
 from subwright.reading import decode
 from subwright.rules import every
@@ -63,6 +64,20 @@ def test_anything(request: pytest.FixtureRequest) -> None:
             assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(checked.source.text), (
                 raw
             )
+
+
+def test_what_is_not_looked_for_is_not_there(request: pytest.FixtureRequest) -> None:
+    """The rules find as much where each is asked, and where all of the text counts as marks."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    places = (Place(path="a.md", servers=frozenset()), Place(path="a.md", plugin=True))
+    traits = frozenset().union(*(rule.needs for rule in RULES.values()))
+    for raw in mutations.anywhere(random.Random(seed), request.config.getoption("--fuzz")):
+        for place in (*places, template_place("a.md")):
+            agent, asked = (Agent.of("a.md", raw, place) for _ in range(2))
+            vars(asked).update(traits=traits, marks=asked.text.encode())
+            found = [linter.check_agent(each, SETTINGS.rules) for each in (agent, asked)]
+            assert found[0].found == found[1].found, (seed, raw)
+            assert found[0].summary == found[1].summary, (seed, raw)
 
 
 def hostile() -> Iterator[tuple[str, str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
 from subwright import linter
 from subwright.agent import Agent, Place
+from subwright.claude_code import FIELDS
 from subwright.contract import Contract, Requirement
 from subwright.diagnostic import Diagnostic, Severity, Source, Span
+from subwright.reading import Reason
 from subwright.rules import FAMILIES, Rule, every
 from subwright.rules.documentation import Example, File, documentation
 from subwright.tree import Tree, summarise
@@ -91,6 +94,13 @@ def test_documentation(rule: Rule) -> None:
     assert "```" not in said.why, "an example says whether it is wrong"
     assert rule.fixable == any(example.fixed for example in said.examples)
     assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", rule.name)
+
+
+def test_needs() -> None:
+    """What a rule needs is a field, or one of the other traits."""
+    others = set(re.findall("`([a-z0-9-]+)`", Agent.traits.__doc__ or "")) - {"early", "strict"}
+    needed = {need for rule in RULES.values() for need in rule.needs}
+    assert needed - {*FIELDS} == others | {*get_args(Reason)}
 
 
 def test_names() -> None:

@@ -167,6 +167,35 @@ class Agent:
         return Span(span.start, max(min(span.end, first.end), span.start))
 
     @cached_property
+    def traits(self) -> frozenset[str]:
+        """What a rule may need in order to find anything: the names of the fields, and some of these words.
+
+        - the reason of a problem that stops the client, as `reading.Reason` has it
+        - `early-end`, `second-try`: of its reading, where that has an `early` or a `strict`
+        - `not-utf8`: it has bytes that are not
+        - `plugin`, `contract`: of its place
+        - `characters`: it has any but printable ASCII and line feeds
+        - `fences`: it has fenced code
+        - `other-tools`: it names some that the client does not have under that name
+        """
+        read, place = self.reading, self.place
+        tools = [entry.bare for entry in (*(self.tools or ()), *self.disallowed)]
+        traits = [
+            ("early-end", read.early),
+            ("second-try", read.strict),
+            ("not-utf8", self.invalid is not None),
+            ("plugin", place.plugin),
+            ("contract", place.contract),
+            ("characters", self.characters),
+            ("fences", self.spec.fences),
+            ("other-tools", not claude_code.TOOLS.issuperset(tools)),
+        ]
+        found = {name for name, there in traits if there}
+        if read.problem:
+            found.add(read.problem.reason)
+        return frozenset(found.union(self.data))
+
+    @cached_property
     def tools(self) -> tuple[Entry, ...] | None:
         """The first entries of `tools`; None where the field is missing."""
         return self._entries("tools")

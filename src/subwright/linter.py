@@ -52,7 +52,7 @@ class Checked:
 def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:
     """What rules for single files find in an agent, in the order of the text, whatever its comments allow."""
     found: list[Diagnostic] = []
-    for rule, look in _alone(tuple(rules), agent.place.template):
+    for rule, look in _calls_for(agent, tuple(rules)):
         findings = look(agent)
         first = next(findings, None)
         # most rules find nothing in most files
@@ -63,22 +63,40 @@ def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:
 
 
 _Calls: TypeAlias = Sequence[tuple[Rule, Callable[[Agent], Iterator[Finding]]]]
-# what was asked for last; replaced as a whole, since other threads may look at it
-_last: tuple[tuple[Rule, ...], bool, _Calls] = ((), False, ())
 
 
-def _alone(rules: tuple[Rule, ...], template: bool) -> _Calls:
-    """The rules for single files among some, and what each calls; thousands of files have the same rules in a row."""
+class _Choice:
+    """Of some rules those for single files, by what an agent is; thousands of files have the same rules in a row."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self._alone = [rule for rule in rules if rule.family not in APART]
+        self._needed = frozenset().union(*(rule.needs for rule in self._alone))
+        self._calls: dict[tuple[bool, frozenset[str]], _Calls] = {}
+
+    def calls(self, agent: Agent) -> _Calls:
+        """The rules that may find something in an agent, and what each calls."""
+        template, traits = agent.place.template, self._needed & agent.traits
+        found = self._calls.get((template, traits))
+        if found is None:
+            found = self._calls[template, traits] = [
+                (rule, rule.check)
+                for rule in self._alone
+                if (rule.source or not template) and (not rule.needs or rule.needs & traits)
+            ]
+        return found
+
+
+# of what was asked for last; replaced as a whole, since other threads may look at it
+_last = _Choice(())
+
+
+def _calls_for(agent: Agent, rules: tuple[Rule, ...]) -> _Calls:
     global _last
-    known, was_template, calls = _last
-    if known is not rules or was_template is not template:
-        calls = [
-            (rule, rule.check)
-            for rule in rules
-            if rule.family not in APART and (rule.source or not template)
-        ]
-        _last = rules, template, calls
-    return calls
+    choice = _last
+    if choice.rules is not rules:
+        choice = _last = _Choice(rules)
+    return choice.calls(agent)
 
 
 def check_agent(agent: Agent, rules: Sequence[Rule]) -> Checked:

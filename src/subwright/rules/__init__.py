@@ -58,6 +58,8 @@ class Rule(NamedTuple):
         stops: what it finds keeps Claude Code from loading the file.
         fixable: some of its findings have a fix.
         source: it runs on the source of a template too, not only on what that renders to.
+        needs: traits of an agent (`Agent.traits`), of which one must be there for it to find anything; it looks at
+            every agent where it names none.
         aliases: names that it had before.
     """
 
@@ -68,6 +70,7 @@ class Rule(NamedTuple):
     stops: bool = False
     fixable: bool = False
     source: bool = False
+    needs: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
 
     def in_tree(self, tree: Tree) -> Iterator[tuple[Source, Finding]]:
@@ -105,6 +108,7 @@ def rule(
     stops: bool = False,
     fixable: bool = False,
     source: bool = False,
+    needs: Iterable[str] = (),
     aliases: Sequence[str] = (),
 ) -> Callable[[C], C]:
     """Make a function a rule, named after it with hyphens for underscores.
@@ -114,6 +118,7 @@ def rule(
         stops: what it finds keeps Claude Code from loading the file.
         fixable: it offers fixes.
         source: it runs on the source of a template too.
+        needs: traits of an agent, of which one must be there for it to find anything.
         aliases: names that it had before.
     """
 
@@ -121,7 +126,17 @@ def rule(
         name = check.__name__.strip("_").replace("_", "-")
         assert name not in _RULES, f"two rules are named {name}"
         family = check.__module__.rpartition(".")[2]
-        _RULES[name] = Rule(name, severity, family, check, stops, fixable, source, tuple(aliases))
+        _RULES[name] = Rule(
+            name,
+            severity,
+            family,
+            check,
+            stops,
+            fixable,
+            source,
+            frozenset(needs),
+            tuple(aliases),
+        )
         return check
 
     return register

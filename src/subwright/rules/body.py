@@ -48,7 +48,7 @@ def empty_body(agent: Agent) -> Iterator[Finding]:
         yield Finding(field.key if field else Span(0, 0), "the agent has no prompt")
 
 
-@rule(Severity.WARNING, fixable=True, source=True)
+@rule(Severity.WARNING, fixable=True, source=True, needs=("fences",))
 def nested_fence(agent: Agent) -> Iterator[Finding]:
     """A code block opens inside of another that is fenced with as few marks.
 
@@ -114,7 +114,7 @@ def nested_fence(agent: Agent) -> Iterator[Finding]:
     )
 
 
-@rule(Severity.WARNING, source=True)
+@rule(Severity.WARNING, source=True, needs=("fences",))
 def unclosed_fence(agent: Agent) -> Iterator[Finding]:
     """A code block is never closed.
 

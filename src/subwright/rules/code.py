@@ -19,7 +19,7 @@ _BALANCES: Mapping[str, Callable[[str], balance.Unclosed | None]] = {
 }
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("fences",))
 def unparsable_code(agent: Agent) -> Iterator[Finding]:
     """A code block cannot be read in the language that it is tagged with.
 
@@ -84,7 +84,7 @@ def unparsable_code(agent: Agent) -> Iterator[Finding]:
             yield Finding(_line(agent, fence, found.line), shorten(found.message, 120), advice)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("fences",))
 def unbalanced_code(agent: Agent) -> Iterator[Finding]:
     """A shell or SQL block opens a quote, a bracket or a heredoc and does not close it.
 

@@ -9,7 +9,7 @@ from subwright.diagnostic import Related, Severity, Span
 from subwright.rules import Finding, rule
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, needs=("contract",))
 def broken_contract(agent: Agent) -> Iterator[Finding]:
     """The agent is not what the configuration asks of it.
 

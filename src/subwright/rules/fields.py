@@ -135,7 +135,7 @@ def ignored_value(agent: Agent) -> Iterator[Finding]:
         yield Finding(agent.span_at(field, ()), message, advice, fix)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("mcpServers",))
 def ignored_server(agent: Agent) -> Iterator[Finding]:
     """An entry of `mcpServers` is none that Claude Code takes.
 
@@ -172,7 +172,7 @@ def ignored_server(agent: Agent) -> Iterator[Finding]:
             yield Finding(agent.span_at(field, (index,)), problem, advice)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("hooks",))
 def ignored_hook(agent: Agent) -> Iterator[Finding]:
     """A hook is wrong, so that it never runs.
 
@@ -211,7 +211,7 @@ def ignored_hook(agent: Agent) -> Iterator[Finding]:
             yield Finding(agent.span_at(field, problem.path), problem.message, problem.help)
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("color",))
 def unknown_color(agent: Agent) -> Iterator[Finding]:
     """The colour is none of the eight.
 
@@ -257,7 +257,7 @@ def unknown_color(agent: Agent) -> Iterator[Finding]:
     )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("model",))
 def unknown_model(agent: Agent) -> Iterator[Finding]:
     """The model is none that Claude Code can run.
 
@@ -297,7 +297,7 @@ def unknown_model(agent: Agent) -> Iterator[Finding]:
     yield Finding(agent.span_at(field, ()), f"there is no model `{shorten(model)}`", advice)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("model",))
 def retired_model(agent: Agent) -> Iterator[Finding]:
     """The agent is pinned to a model that is retired.
 
@@ -332,7 +332,7 @@ def retired_model(agent: Agent) -> Iterator[Finding]:
         )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("plugin",))
 def plugin_field(agent: Agent) -> Iterator[Finding]:
     """A field means nothing in a plugin's agent.
 

@@ -49,7 +49,7 @@ def wrong_suffix(agent: Agent) -> Iterator[Finding]:
         )
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("too-large",))
 def too_large(agent: Agent) -> Iterator[Finding]:
     """The file is larger than 1 MiB.
 
@@ -76,7 +76,7 @@ def too_large(agent: Agent) -> Iterator[Finding]:
         yield Finding(Span(0, 0), message, "an agent is a prompt: keep it to a few thousand words")
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("no-frontmatter",))
 def not_an_agent(agent: Agent) -> Iterator[Finding]:
     """The file has no frontmatter, so it is no agent.
 
@@ -137,7 +137,7 @@ def not_an_agent(agent: Agent) -> Iterator[Finding]:
     yield Finding(Span(0, 0), message, advice)
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("unclosed",))
 def unclosed_frontmatter(agent: Agent) -> Iterator[Finding]:
     """The frontmatter is not closed.
 
@@ -165,7 +165,7 @@ def unclosed_frontmatter(agent: Agent) -> Iterator[Finding]:
         yield Finding(problem.span, problem.message, "add a line `---` after the last field")
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, needs=("early-end",))
 def early_end(agent: Agent) -> Iterator[Finding]:
     """The frontmatter ends at a `---` inside of a line.
 
@@ -196,7 +196,7 @@ def early_end(agent: Agent) -> Iterator[Finding]:
         yield Finding(agent.reading.early, "the frontmatter ends at this `---`", advice)
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("not-mapping",))
 def not_a_mapping(agent: Agent) -> Iterator[Finding]:
     """The frontmatter holds no fields.
 
@@ -221,7 +221,7 @@ def not_a_mapping(agent: Agent) -> Iterator[Finding]:
         yield Finding(problem.span, problem.message, "write fields as `name: value`")
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("not-yaml",))
 def invalid_yaml(agent: Agent) -> Iterator[Finding]:
     """The frontmatter is no YAML.
 
@@ -249,7 +249,7 @@ def invalid_yaml(agent: Agent) -> Iterator[Finding]:
         yield Finding(problem.span, problem.message, _yaml_advice(agent, problem))
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("second-try",))
 def unquoted_value(agent: Agent) -> Iterator[Finding]:
     """The frontmatter is no YAML until Claude Code has quoted some of its values.
 
@@ -306,7 +306,7 @@ def unquoted_value(agent: Agent) -> Iterator[Finding]:
     )
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, needs=("description",))
 def cut_description(agent: Agent) -> Iterator[Finding]:
     """The description is cut.
 
@@ -459,7 +459,7 @@ def missing_name(agent: Agent) -> Iterator[Finding]:
         )
 
 
-@rule(Severity.ERROR, stops=True, fixable=True)
+@rule(Severity.ERROR, stops=True, fixable=True, needs=("name",))
 def invalid_name(agent: Agent) -> Iterator[Finding]:
     """The name is none that Claude Code takes.
 
@@ -544,7 +544,7 @@ def missing_description(agent: Agent) -> Iterator[Finding]:
         yield Finding(where, "`description` is empty", "say what the agent does and when to use it")
 
 
-@rule(Severity.ERROR, stops=True)
+@rule(Severity.ERROR, stops=True, needs=("description",))
 def invalid_description(agent: Agent) -> Iterator[Finding]:
     """The description is no text.
 
@@ -632,7 +632,7 @@ def broken_hooks(agent: Agent) -> Iterator[Finding]:
             yield Finding(stray.key, message, did_you_mean(name, ["hooks"]) or "move them there")
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("not-utf8",))
 def not_utf8(agent: Agent) -> Iterator[Finding]:
     """The file has bytes that are not UTF-8.
 
@@ -657,7 +657,7 @@ def not_utf8(agent: Agent) -> Iterator[Finding]:
         yield Finding(Span(at, at + 1), "a byte that is not UTF-8", "save the file as UTF-8")
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("description",))
 def literal_newline(agent: Agent) -> Iterator[Finding]:
     r"""The description has a backslash and an `n` where a line end is meant.
 

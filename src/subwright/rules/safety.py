@@ -14,7 +14,7 @@ from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("permissionMode",))
 def bypassed_permissions(agent: Agent) -> Iterator[Finding]:
     """The agent runs every tool without asking.
 
@@ -75,7 +75,7 @@ _CONTINUED = lazy(r"\\\r?\n")
 _REACH = 300  # characters between a download and what runs it
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("hooks", "fences"))
 def fetch_and_run(agent: Agent) -> Iterator[Finding]:
     """A command runs what it has just fetched from the web.
 
@@ -174,7 +174,7 @@ _SELECTOR = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SELECTED = lazy("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}|[\U000e0100-\U000e01ef]")
 
 
-@rule(Severity.WARNING, source=True)
+@rule(Severity.WARNING, source=True, needs=("characters",))
 def hidden_text(agent: Agent) -> Iterator[Finding]:
     """The file holds text in characters that nobody can see.
 

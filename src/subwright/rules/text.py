@@ -14,7 +14,7 @@ from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
 
-@rule(Severity.WARNING, fixable=True, source=True)
+@rule(Severity.WARNING, fixable=True, source=True, needs=("characters",))
 def mojibake(agent: Agent) -> Iterator[Finding]:
     """Characters are UTF-8 that was read in another encoding.
 
@@ -68,7 +68,7 @@ def _quoted(text: str, otherwise: str) -> str:
     return f"`{shorten(text)}`" if text.isprintable() and not text.isspace() else otherwise
 
 
-@rule(Severity.WARNING, source=True)
+@rule(Severity.WARNING, source=True, needs=("characters",))
 def lost_character(agent: Agent) -> Iterator[Finding]:
     """A character was lost: U+FFFD stands in its place.
 
@@ -113,7 +113,7 @@ _SELECTORS = lazy("[\ufe00-\ufe0f]{2}")
 _SELECTS = lazy(r"[0-9#*]|[^\x00-\x7f\s]")
 
 
-@rule(Severity.WARNING, fixable=True, source=True)
+@rule(Severity.WARNING, fixable=True, source=True, needs=("characters",))
 def invisible_character(agent: Agent) -> Iterator[Finding]:
     """A character cannot be seen.
 
@@ -204,7 +204,7 @@ def _is_safe_to_remove(agent: Agent, span: Span) -> bool:
 _BIDIRECTIONAL = lazy("[\u202a-\u202e\u2066-\u2069]")
 
 
-@rule(Severity.WARNING, source=True)
+@rule(Severity.WARNING, source=True, needs=("characters",))
 def bidirectional_control(agent: Agent) -> Iterator[Finding]:
     """A character changes the direction of the text after it.
 
@@ -244,7 +244,7 @@ def _is_mojibake(agent: Agent, span: Span) -> bool:
 _CONTROL = lazy("(?:[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n))+")
 
 
-@rule(Severity.WARNING, source=True)
+@rule(Severity.WARNING, source=True, needs=("characters",))
 def control_character(agent: Agent) -> Iterator[Finding]:
     """The text has a control character.
 

@@ -54,7 +54,7 @@ _DENIED = lazy(
 )
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, needs=("tools",))
 def no_tools(agent: Agent) -> Iterator[Finding]:
     """The agent ends without any tool.
 
@@ -127,7 +127,7 @@ def no_tools(agent: Agent) -> Iterator[Finding]:
     yield Finding(where, f"`tools` {what}, so the agent has no tools at all", advice)
 
 
-@rule(Severity.ERROR, fixable=True)
+@rule(Severity.ERROR, fixable=True, needs=("other-tools",))
 def unknown_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for that Claude Code does not have.
 
@@ -184,7 +184,7 @@ def unknown_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(span, f"unknown tool `{shorten(text)}`", _advice(agent, text))
 
 
-@rule(Severity.ERROR, fixable=True)
+@rule(Severity.ERROR, fixable=True, needs=("other-tools",))
 def foreign_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for by the name that another editor gives it.
 
@@ -235,7 +235,7 @@ def foreign_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, message, advice, _put(agent, entry, found.tools, given))
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("other-tools",))
 def retired_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for that Claude Code no longer has.
 
@@ -297,7 +297,7 @@ def retired_tool(agent: Agent) -> Iterator[Finding]:
             )
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("other-tools",))
 def tool_alias(agent: Agent) -> Iterator[Finding]:
     """A tool is named by an old name.
 
@@ -346,7 +346,7 @@ def tool_alias(agent: Agent) -> Iterator[Finding]:
                 )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("tools",))
 def main_only_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for that a subagent is never given.
 
@@ -378,7 +378,7 @@ def main_only_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, f"a subagent is never given `{entry.bare}`", advice)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("tools",))
 def disabled_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for that is off by default.
 
@@ -407,7 +407,7 @@ def disabled_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, f"`{entry.bare}` is off by default", advice)
 
 
-@rule(Severity.INFO)
+@rule(Severity.INFO, needs=("tools",))
 def search_beside_bash(agent: Agent) -> Iterator[Finding]:
     """`Grep` or `Glob` is asked for beside `Bash`.
 
@@ -449,7 +449,7 @@ def search_beside_bash(agent: Agent) -> Iterator[Finding]:
         yield Finding(found[0].span, f"on Linux {names} {verb} not given beside `Bash`")
 
 
-@rule(Severity.ERROR, fixable=True)
+@rule(Severity.ERROR, fixable=True, needs=("other-tools",))
 def wrong_separator(agent: Agent) -> Iterator[Finding]:
     """Tools are run together into one that does not exist.
 
@@ -551,7 +551,7 @@ def wrong_separator(agent: Agent) -> Iterator[Finding]:
                 yield Finding(where, message, "add the `)`")
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("other-tools",))
 def stray_separator(agent: Agent) -> Iterator[Finding]:
     """A word or mark stands between tools that is no separator.
 
@@ -603,7 +603,7 @@ def stray_separator(agent: Agent) -> Iterator[Finding]:
                 )
 
 
-@rule(Severity.ERROR)
+@rule(Severity.ERROR, needs=("other-tools",))
 def mcp_pattern(agent: Agent) -> Iterator[Finding]:
     """An entry matches no tool of any MCP server.
 
@@ -647,7 +647,7 @@ def mcp_pattern(agent: Agent) -> Iterator[Finding]:
             )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("other-tools",))
 def unconfigured_server(agent: Agent) -> Iterator[Finding]:
     """Tools of an MCP server are asked for that the project does not configure.
 
@@ -698,7 +698,7 @@ def unconfigured_server(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, f"no MCP server `{shorten(server)}` is configured", advice)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("other-tools",))
 def unserved_tool(agent: Agent) -> Iterator[Finding]:
     """A tool is asked for that Serena does not serve.
 
@@ -736,7 +736,7 @@ def unserved_tool(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, said, advice or ("leave it out" if gone else None))
 
 
-@rule(Severity.INFO, fixable=True)
+@rule(Severity.INFO, fixable=True, needs=("tools", "disallowedTools"))
 def duplicate_tool(agent: Agent) -> Iterator[Finding]:
     """The same tool is listed twice.
 
@@ -775,7 +775,7 @@ def duplicate_tool(agent: Agent) -> Iterator[Finding]:
             seen.add(entry.text)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("tools", "disallowedTools"))
 def ignored_item(agent: Agent) -> Iterator[Finding]:
     """An item of a list of tools is no text.
 
@@ -816,7 +816,7 @@ def ignored_item(agent: Agent) -> Iterator[Finding]:
                 yield Finding(agent.span_at(field, (index,)), message, "write the name of a tool")
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("disallowedTools",))
 def disallowed_specifier(agent: Agent) -> Iterator[Finding]:
     """`disallowedTools` removes more than it says.
 
@@ -850,7 +850,7 @@ def disallowed_specifier(agent: Agent) -> Iterator[Finding]:
             )
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("disallowedTools",))
 def useless_disallow(agent: Agent) -> Iterator[Finding]:
     """`disallowedTools` does not remove what it says.
 
@@ -913,7 +913,7 @@ def useless_disallow(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, message, advice, fix)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("disallowedTools",))
 def granted_and_disallowed(agent: Agent) -> Iterator[Finding]:
     """A tool is both granted and disallowed.
 
@@ -957,7 +957,7 @@ def granted_and_disallowed(agent: Agent) -> Iterator[Finding]:
             yield Finding(entry.span, message, "keep one of the two", related=related)
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("tools", "disallowedTools"))
 def ungranted_tool(agent: Agent) -> Iterator[Finding]:
     """The prompt tells the agent to use a tool that it is not given.
 
