@@ -190,6 +190,7 @@ PLACEHOLDERS = [
     ("You know {{database}}.", 1),
     ("You know <<DATABASE>> and <<database.title>>.", 2),
     ("<% if DATABASE %>You know it.<% endif %>", 2),
+    ("<%= user.name %>", 1),
     ("{% if database %}You know it.{% endif %}", 2),
     ("Ask [INSERT COMPANY NAME] first.", 1),
     ("You know Jinja's {{database}}, and {{DATABASE}}.", 1),
