@@ -48,7 +48,7 @@ class Fence(NamedTuple):
     closed: bool
 
 
-def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
+def blocks(source: Source, span: Span) -> list[Heading | Fence]:
     """The headings and fenced code blocks of a part of a text, in order."""
     text = source.text[slice(*span)].replace("\0", "\ufffd")
     first, last = span
@@ -59,27 +59,26 @@ def blocks(source: Source, span: Span) -> Iterator[Heading | Fence]:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
 
     def place(at: int) -> int:
-        return min(first + at + bisect_left(returns, at), last)
+        return first + at + bisect_left(returns, at)
 
     try:
         found: Iterable[HeadingAt | FenceAt] = scanner.scan(text)
     except scanner.UnsureError:
         found = _parsed(text)
+    blocks: list[Heading | Fence] = []
     line, counted = 1, 0
     for block in found:
-        at = block.start
-        end = text.find("\n", at)
-        end = len(text) if end < 0 else end
-        where = Span(place(at), place(end)) if returns else Span(first + at, first + end)
+        start, end = block.start, block.line_end
+        where = Span(place(start), place(end)) if returns else Span(first + start, first + end)
         if isinstance(block, HeadingAt):
-            yield Heading(block.level, block.text, where)
+            blocks.append(Heading(block.level, block.text, where))
             continue
-        start = place(end + 1)
-        content = Span(start, max(start, place(block.end)))
+        start = min(place(end + 1), last)
+        content = Span(start, max(start, min(place(block.end), last)))
         line, counted = line + source.text.count("\n", counted, where.start), where.start
-        yield Fence(
-            block.info.strip(), block.code, where, line + 1, content, block.marker, block.closed
-        )
+        _, _, info, code, marker, _, closed = block
+        blocks.append(Fence(info.strip(), code, where, line + 1, content, marker, closed))
+    return blocks
 
 
 def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
@@ -101,7 +100,7 @@ def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
         first, after = token.map
         start = ends[first - 1] + 1 if first else 0
         if token.type == "heading_open" and following is not None:
-            yield HeadingAt(start, int(token.tag[1]), following.content)
+            yield HeadingAt(start, ends[first], int(token.tag[1]), following.content)
         elif token.type == "fence":
             code = token.content
             # a closing line is no code
@@ -109,7 +108,7 @@ def _parsed(text: str) -> Iterator[HeadingAt | FenceAt]:
             end = ends[after - 2] + 1 if closed else ends[after - 1]
             if missing and not closed and after == len(ends):
                 code = code[:-1]
-            yield FenceAt(start, token.info, code, token.markup, end, closed)
+            yield FenceAt(start, ends[first], token.info, code, token.markup, end, closed)
 
 
 def prose(text: str, span: Span, fences: Iterable[Fence]) -> str:

@@ -64,12 +64,12 @@ class Spec:
     @cached_property
     def headings(self) -> tuple[Heading, ...]:
         """The headings of the body."""
-        return tuple(block for block in self.blocks if isinstance(block, Heading))
+        return tuple([block for block in self.blocks if isinstance(block, Heading)])
 
     @cached_property
     def fences(self) -> tuple[Fence, ...]:
         """The fenced code blocks of the body."""
-        return tuple(block for block in self.blocks if isinstance(block, Fence))
+        return tuple([block for block in self.blocks if isinstance(block, Fence)])
 
     @cached_property
     def prose(self) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 import warnings
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from subwright.patterns import lazy
+
+if TYPE_CHECKING:
+    import ast
 
 PYTHON = ("python", "py", "python3")
 SHELL = ("bash", "sh", "shell")
@@ -41,6 +42,8 @@ def parse_python(code: str, name: str = "<block>") -> ast.Module:
     Raises:
         SyntaxError: it is no Python of the running version.
     """
+    import ast
+
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -83,6 +86,8 @@ def _python(code: str) -> Problem | None:
 
 
 def _json(code: str) -> Problem | None:
+    import json
+
     try:
         json.loads(without_comments(code))
     except ValueError as error:

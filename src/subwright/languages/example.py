@@ -6,7 +6,6 @@ shows two ways to write a thing. None of that is wrong, though no parser takes i
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Iterator
@@ -164,6 +163,8 @@ def _plain_json(found: re.Match[str]) -> str:
 
 def _json_values(text: str) -> Problem | None:
     """What is wrong with one or more JSON values that follow each other."""
+    import json
+
     decoder = json.JSONDecoder()
     at = 0
     while (at := _end(_JSON_SPACE.match(text, at))) < len(text):

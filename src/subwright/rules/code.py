@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
@@ -9,8 +10,10 @@ from subwright.agent import Agent
 from subwright.diagnostic import Severity, Span
 from subwright.languages import READERS, SHELL, balance, example
 from subwright.markdown import Fence
+from subwright.patterns import lazy
 from subwright.rules import Finding, rule, shorten
 
+_FENCE = lazy(r"^(?:```|~~~)", re.MULTILINE)
 MOST = 20_000  # characters of a block that is looked into: what is longer is data
 
 _BALANCES: Mapping[str, Callable[[str], balance.Unclosed | None]] = {
@@ -127,10 +130,8 @@ def _fences(agent: Agent, languages: Mapping[str, object]) -> Iterator[tuple[Fen
     for fence in agent.spec.fences:
         language = _language(fence.info)
         if language in languages and fence.closed and len(fence.code) <= MOST:
-            nested = any(
-                mark in fence.code and f"\n{mark}" in f"\n{fence.code}" for mark in ("```", "~~~")
-            )
-            if not nested:
+            code = fence.code
+            if not ("```" in code or "~~~" in code) or not _FENCE.search(code):
                 yield fence, language
 
 

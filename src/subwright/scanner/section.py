@@ -160,6 +160,7 @@ class Section:
         self.blocks.append(
             FenceAt(
                 self.line_start[line] - 1,
+                self.stop[line] - 1,
                 text[opened.end() : self.stop[line]],
                 self._text(line + 1, at, self.column[line]),
                 marker,
@@ -357,7 +358,8 @@ class Section:
                 if indent >= 0 and syntax.UNDERLINE.match(self.text, self.first[at]):
                     content = self._text(line, at, self.indent).strip(syntax.BLANKS)
                     level = 1 if self.text[self.first[at]] == "=" else 2
-                    self.blocks.append(HeadingAt(self.line_start[line] - 1, level, content))
+                    start, stop = self.line_start[line] - 1, self.stop[line] - 1
+                    self.blocks.append(HeadingAt(start, stop, level, content))
                     return at + 1
                 if self.column[at] >= 0 and self._ends(at, in_paragraph=True):
                     return at

@@ -9,20 +9,22 @@ from subwright.patterns import lazy
 
 
 class HeadingAt(NamedTuple):
-    """A heading: where its first line starts, its level, its text."""
+    """A heading: where its first line starts and ends, its level, its text."""
 
     start: int
+    line_end: int
     level: int
     text: str
 
 
 class FenceAt(NamedTuple):
-    """A fenced code block: where its opening line starts, what it says and holds.
+    """A fenced code block: where its opening line starts and ends, what it says and holds.
 
     `end` is where the closing line starts or, in a block that has none, where its last line ends.
     """
 
     start: int
+    line_end: int
     info: str
     code: str
     marker: str
@@ -91,7 +93,7 @@ def heading(text: str, start: int, at: int, end: int) -> HeadingAt:
         cut = content.rstrip("#")
         if cut.endswith((" ", "\t")):
             content = cut
-    return HeadingAt(start - 1, level, content.strip(BLANKS))
+    return HeadingAt(start - 1, end - 1, level, content.strip(BLANKS))
 
 
 def fence(text: str, start: int, opened: re.Match[str], end: int, size: int) -> tuple[FenceAt, int]:
@@ -108,7 +110,7 @@ def fence(text: str, start: int, opened: re.Match[str], end: int, size: int) -> 
         code = "".join(cut(line, 0, len(line), 0, indent, 0) for line in _LINE.findall(code))
     last = stop if closing or text[-1] != "\n" else size - 1
     info = text[opened.end() : end]
-    block = FenceAt(start - 1, info, code, marker, last - 1, closing is not None)
+    block = FenceAt(start - 1, end - 1, info, code, marker, last - 1, closing is not None)
     return block, closing.end() if closing else size
 
 
