@@ -62,6 +62,7 @@ MENTIONS = {
     "Handoff to `a-b`, then escalate to the `c-d`": ["a-b", "c-d"],
     'Agent(subagent_type="reviewer")': ["reviewer"],
     '```json\n{"subagent_type": "reviewer"}\n```': ["reviewer"],
+    "subagent_type\u00a0:\r\n\t`reviewer`, 'subagent_type' = 'a'": ["reviewer", "a"],
     # what is no name, or not said to the agent
     "Use the specialised agent.": [],
     "use a multi-step agent": [],

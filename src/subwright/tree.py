@@ -23,6 +23,7 @@ _NEAR = 200  # characters of a line that are looked at
 
 _NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+"  # of one word it might be any word
 _TYPE = lazy(r"subagent_type[\"']?\s*[:=]\s*[\"'`](?P<name>[\w.-]+)[\"'`]")
+_TYPE_MARKS = re.compile(rb"_[\"']?[^!-~]*[:=][^!-~]*[\"'`]")  # of that, as `Agent.marks` has them
 _AT = lazy(r"@agent-(?P<name>[a-z0-9]+(?:-[a-z0-9]+)*)\b(?![:/])")
 _USE = lazy(
     r"\b(?:use|invoke|call|launch|spawn|run|ask|consult|(?:delegate|hand off|defer|escalate) to)(?: the)?"
@@ -134,7 +135,7 @@ def _mentions(agent: Agent) -> Iterator[Mention]:
                 where = entry.span if first is None else (first + start, first + end)
                 yield part[0], (where[0], where[1])
     text, body = agent.text, agent.spec.body
-    if "subagent_type" in text:
+    if _TYPE_MARKS.search(agent.marks) and "subagent_type" in text:
         yield from _named(_TYPE.finditer(text, *body))
     yield from _named(_said_to_it(text, _told(agent), body))
 

@@ -17,6 +17,7 @@ class Unclosed(NamedTuple):
 
 _DEEPEST = 50  # brackets in each other: more is no example that a person wrote
 
+_OPENS = lazy("[\"'`($<]")
 # Every place in a shell code where something may open, close or hide.
 _SHELL = lazy(
     r"""
@@ -41,6 +42,8 @@ def shell(code: str) -> Unclosed | None:
 
     A `)` too many is the pattern of a `case`, and an apostrophe within a word is no quote.
     """
+    if not _OPENS.search(code):
+        return None
     if "<" in code:
         code = _PLACEHOLDER.sub(lambda found: "_" * len(found[0]), code)
     stack: list[Unclosed] = []
