@@ -175,10 +175,12 @@ class Agent:
         - `not-utf8`: it has bytes that are not
         - `plugin`, `contract`: of its place
         - `characters`: it has any but printable ASCII and line feeds
-        - `fences`: it has fenced code
+        - `other-keys`, `repeated-keys`, `hash`: its frontmatter has keys that are no fields of the client, the same
+          key twice, a `#` anywhere
+        - `fences`, `links`: it has fenced code, links within the project
         - `other-tools`: it names some that the client does not have under that name
         """
-        read, place = self.reading, self.place
+        read, place, spec = self.reading, self.place, self.spec
         tools = [entry.bare for entry in (*(self.tools or ()), *self.disallowed)]
         traits = [
             ("early-end", read.early),
@@ -187,13 +189,17 @@ class Agent:
             ("plugin", place.plugin),
             ("contract", place.contract),
             ("characters", self.characters),
-            ("fences", self.spec.fences),
+            ("other-keys", not claude_code.FIELDS.keys() >= spec.data.keys()),
+            ("repeated-keys", len(spec.fields) > len(spec.data)),
+            ("hash", self.text.find("#", *spec.frontmatter) >= 0),
+            ("fences", spec.fences),
+            ("links", self.links),
             ("other-tools", not claude_code.TOOLS.issuperset(tools)),
         ]
         found = {name for name, there in traits if there}
         if read.problem:
             found.add(read.problem.reason)
-        return frozenset(found.union(self.data))
+        return frozenset(found.union(spec.data))
 
     @cached_property
     def tools(self) -> tuple[Entry, ...] | None:

@@ -318,7 +318,7 @@ _STAND_IN = lazy(r"path/to|\.\.\.|example|your[-_]|placeholder|(?:^|/)x{2,}|^fil
 _MOST_FOLDERS = 12
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("links",))
 def broken_link(agent: Agent) -> Iterator[Finding]:
     """A link leads to a file that is not there.
 
@@ -353,7 +353,7 @@ def broken_link(agent: Agent) -> Iterator[Finding]:
             yield Finding(span, f"there is no file `{shorten(path)}`")
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("links",))
 def broken_anchor(agent: Agent) -> Iterator[Finding]:
     """A link leads to a heading that is not there.
 

@@ -24,7 +24,7 @@ _TAKES = {
 _WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-@rule(Severity.WARNING, fixable=True)
+@rule(Severity.WARNING, fixable=True, needs=("other-keys",))
 def unknown_key(agent: Agent) -> Iterator[Finding]:
     """The frontmatter has a key that Claude Code does not know.
 
@@ -368,7 +368,7 @@ def plugin_field(agent: Agent) -> Iterator[Finding]:
         yield Finding(field.key, message, "take it away, or ship the agent outside of a plugin")
 
 
-@rule(Severity.INFO)
+@rule(Severity.INFO, needs=[name for name, field in FIELDS.items() if not field.documented])
 def undocumented_field(agent: Agent) -> Iterator[Finding]:
     """A field is in Claude Code's schema but in no documentation.
 

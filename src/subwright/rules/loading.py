@@ -306,7 +306,7 @@ def unquoted_value(agent: Agent) -> Iterator[Finding]:
     )
 
 
-@rule(Severity.ERROR, needs=("description",))
+@rule(Severity.ERROR, needs=("hash", "other-keys"))
 def cut_description(agent: Agent) -> Iterator[Finding]:
     """The description is cut.
 
@@ -356,7 +356,7 @@ def cut_description(agent: Agent) -> Iterator[Finding]:
         )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("hash",))
 def cut_value(agent: Agent) -> Iterator[Finding]:
     """A value is cut at ` #`.
 
@@ -397,7 +397,7 @@ def cut_value(agent: Agent) -> Iterator[Finding]:
                 )
 
 
-@rule(Severity.WARNING)
+@rule(Severity.WARNING, needs=("repeated-keys",))
 def duplicate_key(agent: Agent) -> Iterator[Finding]:
     """The frontmatter has the same key twice.
 
@@ -729,8 +729,6 @@ def _needs_quotes(written: str) -> bool:
 
 def _comment_after(agent: Agent, field: Field) -> Span | None:
     """The comment that ends the line of a plain value."""
-    if agent.text.find("#", *agent.spec.frontmatter) < 0:
-        return None
     if agent.text[field.value.start : field.value.start + 1] in ("'", '"', "|", ">", "[", "{"):
         return None
     if not isinstance(field.data, str) and field.data is not None:

@@ -442,7 +442,7 @@ _WORDS_FIRST = lazy(r"[ \t>]*[^\s>]")
 _LINE_END = lazy(r"\r?\n")
 
 
-@rule(Severity.INFO, fixable=True, source=True)
+@rule(Severity.INFO, fixable=True, source=True, needs=("characters",))
 def mixed_line_ends(agent: Agent) -> Iterator[Finding]:
     """Some lines end with a carriage return and a line feed, others with a line feed alone.
 
