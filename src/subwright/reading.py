@@ -122,8 +122,7 @@ def read(source: Source, size: int) -> Reading:
     begins = text.rfind("\n", 0, closing) + 1
     own_line = alone and not text[begins:closing].strip()
     early = None if own_line else Span(closing, closing + 3)
-    spec = Spec(source, frontmatter, (), body)
-    return _read_block(spec, early)
+    return _read_block(source, frontmatter, body, early)
 
 
 def _opening(text: str) -> int | None:
@@ -141,45 +140,42 @@ def _after_blanks(text: str, start: int) -> int:
     return len(text) - len(text[start:].lstrip(claude_code.BLANKS))
 
 
-def _read_block(spec: Spec, early: Span | None) -> Reading:
-    block = spec.source.text[slice(*spec.frontmatter)]
+def _read_block(source: Source, frontmatter: Span, body: Span, early: Span | None) -> Reading:
+    first = frontmatter.start
+    block = source.text[slice(*frontmatter)]
     strict: Problem | None = None
     for attempt in range(2):
         read = _second_try(block) if attempt else Rewritten(block)
         try:
-            fields = _fields(spec, read)
+            fields = _fields(read, first)
         except UnreadableError as error:
             # what the first try stumbles over is what an author sees
             if strict is not None:
-                return Reading(spec, strict, early=early)
-            at = spec.frontmatter.start + read.before(error.at)
+                return Reading(Spec(source, frontmatter, (), body), strict, early=early)
+            at = first + read.before(error.at)
             strict = Problem("not-yaml", Span(at, at), f"not YAML: {error.problem}")
             continue
         if fields is None:
-            where = Span(spec.frontmatter.start, spec.frontmatter.start)
-            problem = Problem("not-mapping", where, "the frontmatter is not a mapping")
-            return Reading(spec, problem, early=early)
-        whole = Spec(spec.source, spec.frontmatter, fields, spec.body)
-        return Reading(whole, None, strict, early, read)
+            problem = Problem("not-mapping", Span(first, first), "the frontmatter is not a mapping")
+            return Reading(Spec(source, frontmatter, (), body), problem, early=early)
+        return Reading(Spec(source, frontmatter, fields, body), None, strict, early, read)
     raise AssertionError("the loop returns")
 
 
-def _fields(spec: Spec, read: Rewritten) -> tuple[Field, ...] | None:
-    """The fields of a block; None where it is no mapping."""
+def _fields(read: Rewritten, first: int) -> tuple[Field, ...] | None:
+    """The fields of a block that begins at some place of the text; None where it is no mapping."""
     node = bun_yaml.compose(read.text)
     if not isinstance(node, MappingNode):
         return None
-    first = spec.frontmatter.start
-
+    # thousands of frontmatters are read in a row
+    span, plain = read.span, bun_yaml.value
     return tuple(
-        Field(
-            bun_yaml.key(bun_yaml.value(key)),
-            read.span(key, first),
-            read.span(value, first),
-            bun_yaml.value(value),
-            value,
-        )
-        for key, value in node.value
+        [
+            Field(
+                bun_yaml.key(plain(key)), span(key, first), span(value, first), plain(value), value
+            )
+            for key, value in node.value
+        ]
     )
 
 
