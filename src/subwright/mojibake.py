@@ -12,17 +12,6 @@ from subwright.patterns import lazy
 # The encodings that UTF-8 is commonly mistaken for, as a message calls them.
 ENCODINGS = {"mac_roman": "Mac Roman", "cp1252": "Windows-1252", "latin-1": "Latin-1"}
 
-# UTF-8 sequences, in bytes of which each stands for a character here.
-_SEQUENCES = (
-    (range(0xC2, 0xE0), range(0x80, 0xC0)),
-    (range(0xE0, 0xE1), range(0xA0, 0xC0), range(0x80, 0xC0)),
-    (range(0xE1, 0xED), range(0x80, 0xC0), range(0x80, 0xC0)),
-    (range(0xED, 0xEE), range(0x80, 0xA0), range(0x80, 0xC0)),  # and no surrogates
-    (range(0xEE, 0xF0), range(0x80, 0xC0), range(0x80, 0xC0)),
-    (range(0xF0, 0xF1), range(0x90, 0xC0), range(0x80, 0xC0), range(0x80, 0xC0)),
-    (range(0xF1, 0xF4), range(0x80, 0xC0), range(0x80, 0xC0), range(0x80, 0xC0)),
-    (range(0xF4, 0xF5), range(0x80, 0x90), range(0x80, 0xC0), range(0x80, 0xC0)),
-)
 # Pairs of characters that good text has too: roots, cubic ångströms, a letter before a quotation mark or a dash.
 _MEANT = lazy("[√¬≈ƒ][∞±≤≥∂∑∏π∫Ω≠∆≈√]|Å[¹²³]|.[\u00a0«»‘’‚“”„†‡•…–—™‹›€]")
 _LETTERS = lazy("[\u00a0-\u024f]")
@@ -99,12 +88,25 @@ def _ends(encoding: str) -> tuple[frozenset[str], frozenset[str]]:
 @cache
 def _pattern(encoding: str) -> re.Pattern[str]:
     """UTF-8 sequences written in an encoding's characters."""
-    sequences = ["".join(_class(part, encoding) for part in parts) for parts in _SEQUENCES]
-    return re.compile(f"(?:{'|'.join(sequences)})+")
 
+    def some(*parts: range) -> str:
+        characters = (_character(byte, encoding) for part in parts for byte in part)
+        return f"[{''.join(map(re.escape, characters))}]"
 
-def _class(bytes_: range, encoding: str) -> str:
-    return f"[{''.join(re.escape(_character(byte, encoding)) for byte in bytes_)}]"
+    # a large class takes long to compile: each stands there as seldom as can be
+    other = some(range(0x80, 0xC0))
+    of_two = some(range(0xC2, 0xE0))
+    of_three = (
+        f"{some(range(0xE0, 0xE1))}(?={some(range(0xA0, 0xC0))})"
+        f"|{some(range(0xED, 0xEE))}(?={some(range(0x80, 0xA0))})"  # and no surrogates
+        f"|{some(range(0xE1, 0xED), range(0xEE, 0xF0))}"
+    )
+    of_four = (
+        f"{some(range(0xF0, 0xF1))}(?={some(range(0x90, 0xC0))})"
+        f"|{some(range(0xF4, 0xF5))}(?={some(range(0x80, 0x90))})"
+        f"|{some(range(0xF1, 0xF4))}"
+    )
+    return re.compile(f"(?:(?:{of_two}|(?:{of_three}|(?:{of_four}){other}){other}){other})+")
 
 
 def _character(byte: int, encoding: str) -> str:
