@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pytest
@@ -18,7 +21,8 @@ from click.testing import CliRunner
 from subwright import cache, data, run
 from subwright.cache import Entry, FileCache, Store
 from subwright.cli import linting, main
-from subwright.output import FORMATS
+from subwright.diagnostic import Diagnostic
+from subwright.output import FORMATS, frames
 from subwright.settings import Settings
 from subwright.template import load
 
@@ -40,10 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def kept(tmp_path: Path) -> Callable[[], list[Path]]:
     """The files of the cache."""
-    return lambda: (
-        sorted((tmp_path / "cache/lint").glob("*.*s"))
-        + sorted((tmp_path / "cache/lint").glob("*.report"))
-    )
+    return lambda: sorted((tmp_path / "cache/lint").glob("[0-9a-f]*.*"))
 
 
 def printed(*args: str) -> tuple[int, str, str]:
@@ -98,6 +99,78 @@ def test_one_file_changed(project: Path, looked_at: list[str]) -> None:
     assert "duplicate-name" in out
     first.write_text(text, encoding="utf-8")
     assert "duplicate-name" not in printed("--output-format", "concise")[1]
+    same()
+
+
+def test_what_was_printed_of_a_file_is_printed_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(AGENTS.iterdir())[:2]
+    for path in AGENTS.iterdir():
+        path.write_text(f"---\nname: {path.stem}\ndescription: b\ncolor: Blue\n---\nx\n")
+    framed: list[str] = []
+    frame = frames._frame
+
+    def watched(diagnostic: Diagnostic) -> str:
+        framed.append(Path(diagnostic.source.path).name)
+        return frame(diagnostic)
+
+    monkeypatch.setattr(frames, "_frame", watched)
+
+    def framed_by(*args: str) -> list[str]:
+        expected = printed("--no-cache", *args)
+        framed.clear()
+        assert printed(*args) == expected
+        return framed.copy()
+
+    assert len(framed_by()) == FILES
+    assert framed_by() == []
+    text = first.read_text(encoding="utf-8")
+    first.write_text(text.replace("Blue", "Red"), encoding="utf-8")
+    assert framed_by() == [first.name]
+    # what is found across files is found in a file that did not change
+    second.write_text(text, encoding="utf-8")
+    assert framed_by() == [first.name, first.name, second.name]
+    # it points into another file, where the lines of a place may change though the place does not
+    for comment in ("# aa# bb", "# a\n# bb", "# aa# bb"):
+        second.write_text(text.replace("name", f"{comment}\nname", 1), encoding="utf-8")
+        assert framed_by() == [first.name, first.name, second.name]
+    # a comment allows it
+    first.write_text(text.replace("name", "# subwright: allow duplicate-name\nname", 1))
+    assert framed_by() == [first.name]
+    # what is said of a neighbour of the given files, where one of them is at fault
+    assert framed_by(str(second)) == [second.name]
+    first.write_text(text, encoding="utf-8")
+    assert framed_by(str(second)) == [first.name]
+    assert framed_by(str(second)) == []
+    # the advice is about another file
+    first.write_text(f"{text}Use the code-reviewr agent.\n", encoding="utf-8")
+    for name, advice in (("code-reviewer", True), ("x", False)):
+        second.write_text(text.replace(first.stem, name), encoding="utf-8")
+        assert framed_by() == [first.name, first.name, second.name]
+        assert ("did you mean `code-reviewer`" in printed()[1]) is advice
+    first.unlink()
+    assert framed_by() == []
+
+
+def test_a_file_that_changes_while_it_is_looked_at(
+    project: Path, kept: Callable[[], list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What points into it may be wrong, and is not remembered."""
+    first, second = sorted(AGENTS.iterdir())[:2]
+    text = "---\nname: x\ndescription: Reviews code\n---\nReview.\n"
+    first.write_text(text, encoding="utf-8")
+    second.write_text(text, encoding="utf-8")
+    compare = run._Gathered.compare
+
+    def changing(*args: Any) -> None:
+        second.write_text(f"{text}More.\n", encoding="utf-8")
+        compare(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run._Gathered, "compare", changing)
+        printed()
+    assert {path.suffix for path in kept()} == {".files"}
     same()
 
 
@@ -175,10 +248,27 @@ def test_with_any_changes_a_run_says_what_it_says_without_the_cache(
 ) -> None:
     draw = random.Random(seed)
     texts = [f"---\n{head}---\n{body}" for _, head, body in corpus.texts(40)]
-    options = [(), ("--select", "ALL"), ("--ignore", "tree"), ("--output-format", "json")]
+    options = [(), ("--select", "ALL"), ("--ignore", "tree"), ("--strict",), (str(AGENTS),)]
+    options += [("--output-format", style) for style in ("concise", "github", "json")]
+    if seed % 2:
+        # several roots, of which two share a file
+        shared = "./.claude/agents/new-1.md"
+        plugins = [{"name": n, "source": f"./plugins/{n}", "agents": [shared]} for n in ("a", "b")]
+        plugins += [{"name": n, "source": "./", "agents": [shared]} for n in ("c", "d")]
+        Path(".claude-plugin").mkdir()
+        Path(".claude-plugin/marketplace.json").write_text(json.dumps({"plugins": plugins}))
+        for plugin in ("plugins/a/agents", "plugins/b/agents"):
+            corpus.write(Path("written"), 3)
+            Path(plugin).parent.mkdir(parents=True)
+            Path("written/.claude/agents").rename(plugin)
 
     def some() -> Path:
-        return draw.choice(sorted(AGENTS.rglob("*.md")))
+        return draw.choice(sorted(Path().rglob("*.md")))
+
+    def given() -> list[str]:
+        """Options, and now and then paths of some files."""
+        paths = [str(some()) for _ in range(draw.choice([0, 0, 1, 3]))]
+        return [*draw.choice(options), *paths]
 
     def edit() -> None:
         path = some()
@@ -204,6 +294,20 @@ def test_with_any_changes_a_run_says_what_it_says_without_the_cache(
         names = draw.choice(["duplicate-name", "long-description", "nothing", "broken-link"])
         path.write_text(text.replace("\n", f"\n# subwright: allow {names}\n", 1), encoding="utf-8")
 
+    def name_alike() -> None:
+        one, other = some(), some()
+        name, known = (
+            re.search(rb"^name: .*$", path.read_bytes(), re.MULTILINE) for path in (one, other)
+        )
+        if name and known:
+            one.write_bytes(one.read_bytes().replace(name[0], known[0], 1))
+
+    def part() -> None:
+        # lines become more, and places stay
+        path = some()
+        raw = path.read_bytes()
+        path.write_bytes(raw.replace(*draw.choice([(b" ", b"\n"), (b"\n# aa", b"\n#\n#a")])))
+
     def take_away() -> None:
         if len(list(AGENTS.rglob("*.md"))) > 11:
             some().unlink()
@@ -223,10 +327,11 @@ def test_with_any_changes_a_run_says_what_it_says_without_the_cache(
         path.write_bytes(draw.choice([b"", raw[:-1], raw[: len(raw) // 2], raw[:-9] + b"x" * 9]))
 
     steps = [edit, edit, replace, replace, add, comment, take_away, rename, touch, spoil]
+    steps += [name_alike, name_alike, part]
     same()
-    for _ in range(12):
+    for _ in range(15):
         draw.choice(steps)()
-        same(*draw.choice(options))
+        same(*given())
 
 
 # Templates

@@ -280,7 +280,7 @@ def test_concise_is_read_by_an_expression() -> None:
     ],
 )
 def test_summary(report: Report, text: str) -> None:
-    assert summary(report) == text
+    assert summary(report.counts, len(report.files), report.mended) == text
 
 
 def test_statistics() -> None:

@@ -145,7 +145,7 @@ def test_a_duplicate_is_told_of_either_file(tmp_path: Path, given: tuple[str, ..
     def told(*paths: str) -> list[tuple[str | None, str]]:
         targets = Targets()
         targets.add(root, [str(tmp_path / path) for path in paths])
-        chosen = settings(None, select=["tree", "empty-body"])
+        chosen = settings(None, select=["tree", "empty-body", "ignores"])
         result = run.lint(targets, chosen)
         assert result.files == tuple(str(tmp_path / path) for path in paths)
         return [(d.rule, Path(d.source.path).name) for d in result.diagnostics]
@@ -153,6 +153,12 @@ def test_a_duplicate_is_told_of_either_file(tmp_path: Path, given: tuple[str, ..
     bodies = [("empty-body", path) for path in given]
     assert sorted(told(*given)) == [("duplicate-name", "a.md"), *bodies]
     assert told("b.md") == [("empty-body", "b.md")]
+    # whatever else is wrong with the other
+    text = (tmp_path / "a.md").read_text(encoding="utf-8")
+    comment = "---\n# subwright: allow nothing\n"
+    (tmp_path / "a.md").write_text(text.replace("---\n", comment, 1), encoding="utf-8")
+    assert told("c.md") == [("duplicate-name", "a.md"), ("empty-body", "c.md")]
+    assert len(told("a.md")) == 3
 
 
 def test_ignores_are_added_to_no_file_but_the_given(

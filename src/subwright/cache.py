@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 
     from subwright.discovery import Root, Targets
 
-# files of each kind: of what was found, of what was printed for some paths, of what templates compile to
-MOST_FILES = {"files": 32, "report": 64, "code": 16}
+# files of each kind: of what was found, of what was printed for some paths and in it of each file, of what templates
+# compile to
+MOST_FILES = {"files": 32, "report": 64, "parts": 64, "code": 16}
 SIZE = 32  # bytes of a digest
 # other packages that have a say: they read the code in an agent, Markdown in doubtful cases, and compile templates
 PACKAGES = ("yaml", "markdown_it", "jinja2")
 _IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
 
-_NAME = lazy(r"[0-9a-f]{32}\.(files|report|code)|[0-9a-f]{16}\.tmp")
+_NAME = lazy(r"[0-9a-f]{32}\.(files|report|parts|code)|[0-9a-f]{16}\.tmp")
 
 
 class Entry(NamedTuple):
@@ -58,6 +59,11 @@ class Entry(NamedTuple):
     ignores: tuple[tuple[Any, ...], ...]
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """What all the rest hangs on."""
+        return self[:4]
+
+    @property
     def silent(self) -> bool:
         """Whether nothing hangs on the text of the file."""
         return not self.found and not self.ignores
@@ -69,6 +75,20 @@ class Printed(NamedTuple):
     text: str
     summary: str
     status: int
+
+
+class Part(NamedTuple):
+    """What a report says of one file.
+
+    Attributes:
+        key: what it hangs on beside the rules and the options, of tuples, texts and numbers.
+        text: that is printed.
+        counts: of the findings, as the output has them.
+    """
+
+    key: tuple[Any, ...]
+    text: str
+    counts: tuple[int, ...]
 
 
 class FileCache:
@@ -85,6 +105,8 @@ class FileCache:
         self._used: set[str] = set()
         self._digests: dict[str, bytes] = {}
         self._contents: dict[str, bytes] = {}
+        # a file is another than it was when this run looked at it first
+        self.changing = False
         # the files of which something was told: what is in them will be asked for again
         self.telling: set[str] = set()
 
@@ -137,8 +159,16 @@ class FileCache:
         return True
 
     def content(self, path: str) -> bytes:
-        """What is in a file of which something is to be told."""
-        return self._contents.pop(path)
+        """What is in a file of which something is to be told.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        content = self._contents.pop(path, None)
+        if content is None:
+            content = files.content(path)
+            self.changing |= digest(content) != self.digest(path)
+        return content
 
     def put(self, path: str, entry: Entry) -> None:
         """Remember what this run found in a file."""
@@ -170,6 +200,7 @@ class ReportCache:
     def __init__(self, memory: FileCache, *parts: str) -> None:
         self._memory = memory
         self._store = Store("report", *parts)
+        self._parts = parts
         self._about: bytes | None = None
 
     def get(self, targets: Targets) -> Printed | None:
@@ -198,9 +229,22 @@ class ReportCache:
             looked: the paths that rules have looked for, and whether they were there.
             told: what it printed.
         """
+        if self._memory.changing:
+            return
         state = self._state(targets, across)
         telling = tuple(self._memory.telling)
         self._store.save((state, across, tuple(looked.items()), tuple(told), telling))
+
+    def parts(self) -> dict[str, Part]:
+        """What the last run printed of each file."""
+        saved = Store("parts", *self._parts).load() or {}
+        return {path: Part._make(part) for path, part in saved.items()}
+
+    def put_parts(self, parts: Mapping[str, Part]) -> None:
+        """Remember what a run printed of each file."""
+        if not self._memory.changing:
+            saved = {path: tuple(part) for path, part in parts.items()}
+            Store("parts", *self._parts).save(saved)
 
     def _state(self, targets: Targets, across: bool) -> bytes:
         """A digest of all files that a run is about, and of what is known of them."""

@@ -14,7 +14,7 @@ import click
 from subwright import linter, output
 from subwright import run as running
 from subwright.agent import Agent
-from subwright.cache import FileCache, Printed, ReportCache
+from subwright.cache import FileCache, Part, Printed, ReportCache
 from subwright.cli import linting
 from subwright.cli.common import progress
 from subwright.cli.linting import Request
@@ -62,14 +62,14 @@ def run(
     if request.add_ignores:
         mended += _add_ignores(request, targets, chosen)
     result = _lint(request, targets, chosen, memory)
-    found = list(result.diagnostics)
-    if request.client is not None:
-        found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
-    told = _told(request, output.Report(tuple(found), result.files, chosen.rules, mended))
+    if reports is not None and request.style in output.BY_FILE and not request.statistics:
+        told = _told_by_file(request, result, reports)
+    else:
+        found = list(result.diagnostics)
+        if request.client is not None:
+            found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
+        told = _told(request, output.Report(tuple(found), result.files, chosen.rules, mended))
     if reports is not None:
-        if not linting.is_coloured():
-            # once for all that it is remembered for
-            told = told._replace(text=click.unstyle(told.text))
         reports.put(targets, result.across, result.looked, told)
     linting.tell(request, told)
 
@@ -104,18 +104,42 @@ def _watch(items: Iterable[T], length: int) -> Iterator[T]:
 
 def _told(request: Request, report: output.Report) -> Printed:
     """What a run prints, and its exit status."""
-    for_people = request.style in ("full", "concise")
     # what a program reads keeps its form, whatever a project's configuration says
-    counted = request.statistics and for_people
+    counted = request.statistics and _is_for_people(request)
     text = output.statistics(report) if counted else output.render(request.style, report)
-    return Printed(text, output.summary(report) if for_people else "", _status(request, report))
+    return _printed(request, text, report.counts, len(report.files), report.mended)
 
 
-def _status(request: Request, report: output.Report) -> int:
-    if request.exit_zero:
-        return 0
-    bad = {Severity.ERROR, Severity.WARNING} if request.strict else {Severity.ERROR}
-    return int(any(found.severity in bad for found in report.diagnostics))
+def _told_by_file(request: Request, result: running.Result, reports: ReportCache) -> Printed:
+    """What a run prints, and its exit status; what it says of a file that is as it was, was printed before."""
+    known = reports.parts()
+    coloured = linting.is_coloured()
+    parts = {}
+    for found in result.found:
+        part = known.get(found.path)
+        if part is None or part.key != found.key:
+            report = output.Report(tuple(found.tell()), (found.path,))
+            text = output.render(request.style, report)
+            # once for all that it is remembered for
+            plain = text if coloured else click.unstyle(text)
+            part = Part(found.key, plain, tuple(report.counts))
+        parts[found.path] = part
+    reports.put_parts(parts)
+    text = "\n".join(part.text for part in parts.values() if part.text)
+    counts = output.Counts.total(part.counts for part in parts.values())
+    return _printed(request, text, counts, len(result.files))
+
+
+def _printed(
+    request: Request, text: str, counts: output.Counts, files: int, mended: int = 0
+) -> Printed:
+    summary = output.summary(counts, files, mended) if _is_for_people(request) else ""
+    bad = counts.errors + (counts.warnings if request.strict else 0)
+    return Printed(text, summary, int(bad > 0 and not request.exit_zero))
+
+
+def _is_for_people(request: Request) -> bool:
+    return request.style in ("full", "concise")
 
 
 # Texts from stdin

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from subwright.output.report import Report, statistics, summary
+from subwright.output.report import Counts, Report, statistics, summary
 
-__all__ = ["FORMATS", "Report", "render", "statistics", "summary"]
+__all__ = ["BY_FILE", "FORMATS", "Counts", "Report", "render", "statistics", "summary"]
 
 # Each is a function of the name on the right, in a module of the name on the left: a run needs one of them.
 FORMATS = {
@@ -18,6 +18,8 @@ FORMATS = {
     "github": ("github", "github"),
     "junit": ("junit", "junit"),
 }
+# in these a report is what those of its files are, with a line end between them
+BY_FILE = frozenset({"full", "concise", "github"})
 
 
 def render(style: str, report: Report) -> str:

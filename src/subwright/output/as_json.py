@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from subwright import __version__, claude_code
-from subwright.diagnostic import Diagnostic, Fix, Severity, Source, Span
+from subwright.diagnostic import Diagnostic, Fix, Source, Span
 from subwright.output.report import Report, wellformed
 
 VERSION = 1
@@ -14,6 +14,7 @@ VERSION = 1
 
 def as_json(report: Report) -> str:
     """Everything that is known of each finding, with the version of this form."""
+    counts = report.counts
     return encode(
         {
             "version": VERSION,
@@ -25,10 +26,7 @@ def as_json(report: Report) -> str:
             "summary": {
                 "files": len(report.files),
                 "mended": report.mended,
-                "errors": report.count(Severity.ERROR),
-                "warnings": report.count(Severity.WARNING),
-                "infos": report.count(Severity.INFO),
-                "fixable": report.fixable,
+                **counts._asdict(),
             },
             "diagnostics": [_diagnostic(diagnostic) for diagnostic in report.diagnostics],
         }

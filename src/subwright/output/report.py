@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from subwright.diagnostic import Diagnostic, Severity
 from subwright.patterns import lazy
@@ -13,6 +13,27 @@ if TYPE_CHECKING:
     from subwright.rules import Rule
 
 _SURROGATES = lazy("[\ud800-\udfff]")
+
+
+class Counts(NamedTuple):
+    """How many findings of each severity there are, and how many of all have a fix."""
+
+    errors: int = 0
+    warnings: int = 0
+    infos: int = 0
+    fixable: int = 0
+
+    @classmethod
+    def of(cls, diagnostics: Sequence[Diagnostic]) -> Counts:
+        """How many of some findings are what."""
+        found = [diagnostic.severity for diagnostic in diagnostics]
+        fixable = sum(diagnostic.fix is not None for diagnostic in diagnostics)
+        return cls._make([*map(found.count, Severity), fixable])
+
+    @classmethod
+    def total(cls, parts: Iterable[Iterable[int]]) -> Counts:
+        """How many there are in some parts together."""
+        return cls._make(map(sum, zip(cls(), *parts, strict=True)))
 
 
 class Report:
@@ -38,34 +59,28 @@ class Report:
         self.mended = mended
 
     @property
-    def fixable(self) -> int:
-        """How many of the findings have a fix."""
-        return sum(diagnostic.fix is not None for diagnostic in self.diagnostics)
-
-    def count(self, severity: Severity) -> int:
-        """How many findings have a severity."""
-        return sum(diagnostic.severity is severity for diagnostic in self.diagnostics)
+    def counts(self) -> Counts:
+        """How many of the findings are what."""
+        return Counts.of(self.diagnostics)
 
 
-def summary(report: Report) -> str:
-    """How many of what were found, in a sentence."""
-    files = _number(len(report.files), "file")
-    parts = [f"mended {_number(report.mended, 'file')}"] if report.mended else []
-    counts = [
-        _number(report.count(severity), word)
-        for severity, word in (
-            (Severity.ERROR, "error"),
-            (Severity.WARNING, "warning"),
-            (Severity.INFO, "note"),
-        )
-        if report.count(severity)
-    ]
-    if counts:
-        parts.append(f"found {', '.join(counts)} in {files}")
+def summary(counts: Counts, files: int, mended: int = 0) -> str:
+    """How many of what were found, in a sentence.
+
+    Args:
+        counts: of the findings.
+        files: how many were linted.
+        mended: how many files `--fix` has changed before.
+    """
+    parts = [f"mended {_number(mended, 'file')}"] if mended else []
+    words = zip(counts, ("error", "warning", "note"), strict=False)
+    found = [_number(count, word) for count, word in words if count]
+    if found:
+        parts.append(f"found {', '.join(found)} in {_number(files, 'file')}")
     else:
-        parts.append(f"checked {files}, found nothing")
-    if report.fixable:
-        parts.append(f"`--fix` mends {report.fixable}")
+        parts.append(f"checked {_number(files, 'file')}, found nothing")
+    if counts.fixable:
+        parts.append(f"`--fix` mends {counts.fixable}")
     return "; ".join(parts)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
-from subwright.cache import FileCache
+from subwright.cache import Entry, FileCache
 from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
 from subwright.reading import decode
 from subwright.run import workers
-from subwright.run.packing import unpack
+from subwright.run.packing import pack_across, unpack
 from subwright.run.templates import Load, check_template, template_loader
 from subwright.run.workers import Outcome, Work
 from subwright.settings import Settings
@@ -31,20 +32,39 @@ class Watch(Protocol):
     def __call__(self, items: Iterable[T], length: int) -> Iterable[T]: ...
 
 
+class Found(NamedTuple):
+    """What was found in a file.
+
+    Attributes:
+        path: of the file.
+        key: what the findings hang on beside the settings, of tuples, texts and numbers; nothing without a memory.
+        tell: works out the findings, in the order of `order`.
+    """
+
+    path: str
+    key: tuple[Any, ...]
+    tell: Callable[[], list[Diagnostic]]
+
+
 class Result(NamedTuple):
     """What a run found.
 
     Attributes:
-        diagnostics: in the order of `order`.
+        found: by file, in the order of their paths.
         files: the paths of the files that were read to report on.
         across: neighbours of these files were read too.
         looked: the paths that rules have looked for, and whether they were there.
     """
 
-    diagnostics: tuple[Diagnostic, ...]
+    found: tuple[Found, ...]
     files: tuple[str, ...]
     across: bool
     looked: Mapping[str, bool]
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """All findings, in the order of `order`."""
+        return tuple(chain.from_iterable(found.tell() for found in self.found))
 
 
 def _unwatched(items: Iterable[T], length: int) -> Iterable[T]:
@@ -77,7 +97,7 @@ def lint(
     across = any(rule.family == "tree" for rule in settings.rules)
     roots = targets.roots if across else []
     work = _work(targets, roots)
-    gathered = _Gathered()
+    gathered = _Gathered(memory)
     each = chain(
         map(gathered.add, _outcomes(work, settings, jobs, memory)),
         map(gathered.add_template, _templates(targets, settings, load)),
@@ -88,19 +108,7 @@ def lint(
     for root in roots:
         gathered.compare(root, settings)
     silent = {each.path for each in work if not each.own}
-    diagnostics = [
-        diagnostic
-        for name, checked in gathered.told.items()
-        if name not in silent or _about_another(checked.found, silent)
-        for diagnostic in settle(checked, settings.rules_for(name))
-        if name not in silent or _about_another([diagnostic], silent)
-    ]
-    return Result(
-        tuple(sorted(diagnostics, key=order)),
-        targets.paths,
-        across,
-        gathered.looked,
-    )
+    return Result(tuple(gathered.found(settings, silent)), targets.paths, across, gathered.looked)
 
 
 def _work(targets: Targets, roots: Iterable[Root]) -> list[Work]:
@@ -135,9 +143,7 @@ def _outcomes(
 
 def _remembered(work: Work, memory: FileCache) -> Outcome | None:
     entry = memory.get(work.path, work.facts, work.own)
-    if entry is None or entry.silent:
-        return Outcome(work.path, entry, None) if entry else None
-    return Outcome(work.path, entry, decode(memory.content(work.path))[0])
+    return Outcome(work.path, entry, None) if entry else None
 
 
 def _templates(targets: Targets, settings: Settings, load: Load | None) -> Iterator[Checked]:
@@ -147,13 +153,20 @@ def _templates(targets: Targets, settings: Settings, load: Load | None) -> Itera
 
 
 class _Gathered:
-    """What was found so far: in files in which there was anything, and across them."""
+    """What was found so far: in files in which there was anything, and across them.
 
-    def __init__(self) -> None:
-        self.told: dict[str, Checked] = {}
+    Args:
+        memory: what earlier runs found.
+    """
+
+    def __init__(self, memory: FileCache | None) -> None:
         self.looked: dict[str, bool] = {}
+        self._memory = memory
+        # what is remembered of a file stays packed: it may not be asked for
+        self._alone: dict[str, Entry | Checked] = {}
+        self._across: dict[str, list[Diagnostic]] = {}
         self._summaries: dict[str, Summary] = {}
-        self._sources = _Sources()
+        self._sources = _Sources(memory)
 
     def add(self, outcome: Outcome) -> None:
         """Take in what was found in a file."""
@@ -162,13 +175,16 @@ class _Gathered:
             self.looked.update(entry.looked)
         if entry.summary is not None:
             self._summaries[path] = Summary(path, *entry.summary)
+        if not entry.silent:
+            self._alone[path] = entry
         if text is not None:
-            self._sources[path] = source = Source(path, text)
-            self.told[path] = unpack(entry, source)
+            self._sources[path] = Source(path, text)
 
     def add_template(self, checked: Checked) -> None:
         """Take in what was found in a template, or in a part of one, which several may share."""
-        known = self.told.setdefault(checked.source.path, checked)
+        path = checked.source.path
+        known = self._checked(path) if path in self._alone else checked
+        self._alone[path] = known
         if known is not checked:
             known.found += [found for found in checked.found if found not in known.found]
 
@@ -180,22 +196,60 @@ class _Gathered:
         for diagnostic in check_tree(tree, settings.rules):
             path = diagnostic.source.path
             names = {rule.name for rule in settings.rules_for(path)}
-            own = self.told.setdefault(path, Checked(diagnostic.source))
+            known = self._across.setdefault(path, [])
             # a file that several roots share is found wrong once
-            if diagnostic.rule in names and diagnostic not in own.found:
-                own.found.append(diagnostic)
+            if diagnostic.rule in names and diagnostic not in known:
+                known.append(diagnostic)
+
+    def found(self, settings: Settings, silent: Collection[str]) -> Iterator[Found]:
+        """What was found in each file, in the order of their paths.
+
+        Args:
+            settings: the rules.
+            silent: the files that are not reported on.
+        """
+        for path in sorted(self._alone.keys() | self._across.keys()):
+            across = self._across.get(path, [])
+            if path in silent:
+                across = [each for each in across if _about_another(each, silent)]
+                if not across:
+                    continue
+            key = self._key(path, across)
+            yield Found(path, key, partial(self._tell, path, across, settings, path in silent))
+
+    def _key(self, path: str, across: Iterable[Diagnostic]) -> tuple[Any, ...]:
+        known = self._alone.get(path)
+        if self._memory is None or isinstance(known, Checked):
+            return ()
+        digest = self._memory.digest
+        return (known and known.key, tuple([pack_across(each, digest) for each in across]))
+
+    def _tell(
+        self, path: str, across: Sequence[Diagnostic], settings: Settings, silent: bool
+    ) -> list[Diagnostic]:
+        checked = self._checked(path)
+        checked.found += across
+        found = settle(checked, settings.rules_for(path))
+        return sorted([each for each in found if not silent or each in across], key=order)
+
+    def _checked(self, path: str) -> Checked:
+        known = self._alone.get(path)
+        if isinstance(known, Checked):
+            return Checked(known.source, known.found, known.ignores)
+        return unpack(known, self._sources[path]) if known else Checked(self._sources[path])
 
 
 class _Sources(dict[str, Source]):
     """The text of each file by its path, read when it is needed: few are the subject of a finding."""
 
+    def __init__(self, memory: FileCache | None) -> None:
+        self._content = memory.content if memory is not None else files.content
+
     def __missing__(self, path: str) -> Source:
-        self[path] = source = Source(path, decode(files.content(path))[0])
+        self[path] = source = Source(path, decode(self._content(path))[0])
         return source
 
 
-def _about_another(found: Iterable[Diagnostic], silent: Collection[str]) -> bool:
+def _about_another(found: Diagnostic, silent: Collection[str]) -> bool:
     """Whether a finding in a file that is not reported on is the fault of one that is: the later of two of a name."""
-    return any(
-        related.source.path not in silent for diagnostic in found for related in diagnostic.related
-    )
+    return any(related.source.path not in silent for related in found.related)

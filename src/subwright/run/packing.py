@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from subwright.cache import Entry
@@ -20,6 +21,15 @@ def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
         tuple(checked.summary)[1:] if checked.summary else None,
         tuple([_pack_diagnostic(found) for found in checked.found]),
         tuple([_pack_ignore(ignore) for ignore in checked.ignores]),
+    )
+
+
+def pack_across(found: Diagnostic, digest: Callable[[str], bytes]) -> tuple[Any, ...]:
+    """What was found across files, with digests of the files that it points into."""
+    places = [(found.source, found.span, found.message), *found.related]
+    return (
+        _pack_diagnostic(found._replace(related=())),
+        tuple([(s.path, digest(s.path), tuple(span), text) for s, span, text in places]),
     )
 
 
