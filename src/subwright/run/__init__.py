@@ -96,54 +96,33 @@ def lint(
     # the rules across files need the neighbours of the files that are reported on
     across = any(rule.family == "tree" for rule in settings.rules)
     roots = targets.roots if across else []
-    work = _work(targets, roots)
+    asked = _asked(targets, roots)
     gathered = _Gathered(memory)
+    if memory is not None:
+        gathered.remember(asked, memory)
+    missing = [Work(path, *about) for path, about in asked.items() if path not in gathered.entries]
     each = chain(
-        map(gathered.add, _outcomes(work, settings, jobs, memory)),
+        map(gathered.add, workers.check(missing, settings, jobs)),
         map(gathered.add_template, _templates(targets, settings, load)),
     )
-    deque(watch(each, len(work) + len(targets.templates)), maxlen=0)
+    deque(watch(each, len(missing) + len(targets.templates)), maxlen=0)
     if memory is not None:
         memory.save()
     for root in roots:
         gathered.compare(root, settings)
-    silent = {each.path for each in work if not each.own}
+    silent = {path for path, (_, _, own) in asked.items() if not own}
     return Result(tuple(gathered.found(settings, silent)), targets.paths, across, gathered.looked)
 
 
-def _work(targets: Targets, roots: Iterable[Root]) -> list[Work]:
-    """The files to read: those to report on, and after them their neighbours in some roots."""
-    facts = {id(root): cache.facts(root) for root in (*targets.roots, *targets.files.values())}
-    work = {p: Work(p, root, facts[id(root)], True) for p, root in targets.files.items()}
+def _asked(targets: Targets, roots: Iterable[Root]) -> dict[str, tuple[Root, str, bool]]:
+    """The files to read, each with the rest of its `Work`: those to report on, then their neighbours in some roots."""
+    own = {id(root): (root, cache.facts(root), True) for root in targets.roots}
+    asked = {path: own[id(root)] for path, root in targets.files.items()}
     for root in roots:
+        about = (root, own[id(root)][1], False)
         for path in root.files:
-            if path not in work:
-                work[path] = Work(path, root, facts[id(root)], False)
-    return [*work.values()]
-
-
-def _outcomes(
-    work: Sequence[Work], settings: Settings, jobs: int, memory: FileCache | None
-) -> Iterator[Outcome]:
-    """What is found in each file, or was found before."""
-    missing = work
-    if memory is not None:
-        missing = []
-        for each in work:
-            known = _remembered(each, memory)
-            if known is None:
-                missing.append(each)
-            else:
-                yield known
-    for outcome in workers.check(missing, settings, jobs):
-        if memory is not None:
-            memory.put(outcome.path, outcome.entry)
-        yield outcome
-
-
-def _remembered(work: Work, memory: FileCache) -> Outcome | None:
-    entry = memory.get(work.path, work.facts, work.own)
-    return Outcome(work.path, entry, None) if entry else None
+            asked.setdefault(path, about)
+    return asked
 
 
 def _templates(targets: Targets, settings: Settings, load: Load | None) -> Iterator[Checked]:
@@ -160,38 +139,52 @@ class _Gathered:
     """
 
     def __init__(self, memory: FileCache | None) -> None:
-        self.looked: dict[str, bool] = {}
+        # what was found in a file stays packed: it may not be asked for
+        self.entries: dict[str, Entry] = {}
         self._memory = memory
-        # what is remembered of a file stays packed: it may not be asked for
-        self._alone: dict[str, Entry | Checked] = {}
+        self._templates: dict[str, Checked] = {}
         self._across: dict[str, list[Diagnostic]] = {}
-        self._summaries: dict[str, Summary] = {}
         self._sources = _Sources(memory)
 
+    @property
+    def looked(self) -> dict[str, bool]:
+        """The paths that rules have looked for, and whether they were there."""
+        return dict(chain.from_iterable(entry.looked for entry in self.entries.values()))
+
+    def remember(self, asked: Mapping[str, tuple[Root, str, bool]], memory: FileCache) -> None:
+        """Take in what was found before in files that have not changed since."""
+        for path, (_, facts, own) in asked.items():
+            entry = memory.get(path, facts, own)
+            if entry is not None:
+                self.entries[path] = entry
+
     def add(self, outcome: Outcome) -> None:
-        """Take in what was found in a file."""
+        """Take in what was found in a file, and remember it."""
         path, entry, text = outcome
-        if entry.looked:
-            self.looked.update(entry.looked)
-        if entry.summary is not None:
-            self._summaries[path] = Summary(path, *entry.summary)
-        if not entry.silent:
-            self._alone[path] = entry
+        self.entries[path] = entry
+        if self._memory is not None:
+            self._memory.put(path, entry)
         if text is not None:
             self._sources[path] = Source(path, text)
 
     def add_template(self, checked: Checked) -> None:
         """Take in what was found in a template, or in a part of one, which several may share."""
         path = checked.source.path
-        known = self._checked(path) if path in self._alone else checked
-        self._alone[path] = known
-        if known is not checked:
+        if path in self.entries or path in self._templates:
+            known = self._checked(path)
             known.found += [found for found in checked.found if found not in known.found]
+            checked = known
+        self._templates[path] = checked
 
     def compare(self, root: Root, settings: Settings) -> None:
         """Run the rules across the files of a load root."""
-        found = map(self._summaries.get, root.files)
-        agents = tuple(summary for summary in found if summary is not None)
+        agents = tuple(
+            [
+                Summary(path, *entry.summary)
+                for path in root.files
+                if (entry := self.entries.get(path)) and entry.summary is not None
+            ]
+        )
         tree = Tree(str(root.folder), root.plugin, agents, self._sources)
         for diagnostic in check_tree(tree, settings.rules):
             path = diagnostic.source.path
@@ -208,7 +201,8 @@ class _Gathered:
             settings: the rules.
             silent: the files that are not reported on.
         """
-        for path in sorted(self._alone.keys() | self._across.keys()):
+        alone = {path for path, entry in self.entries.items() if entry.found or entry.ignores}
+        for path in sorted(alone | self._templates.keys() | self._across.keys()):
             across = self._across.get(path, [])
             if path in silent:
                 across = [each for each in across if _about_another(each, silent)]
@@ -218,11 +212,10 @@ class _Gathered:
             yield Found(path, key, partial(self._tell, path, across, settings, path in silent))
 
     def _key(self, path: str, across: Iterable[Diagnostic]) -> tuple[Any, ...]:
-        known = self._alone.get(path)
-        if self._memory is None or isinstance(known, Checked):
+        if self._memory is None or path in self._templates:
             return ()
         digest = self._memory.digest
-        return (known and known.key, tuple([pack_across(each, digest) for each in across]))
+        return (self.entries[path].key, tuple([pack_across(each, digest) for each in across]))
 
     def _tell(
         self, path: str, across: Sequence[Diagnostic], settings: Settings, silent: bool
@@ -233,10 +226,10 @@ class _Gathered:
         return sorted([each for each in found if not silent or each in across], key=order)
 
     def _checked(self, path: str) -> Checked:
-        known = self._alone.get(path)
-        if isinstance(known, Checked):
-            return Checked(known.source, known.found, known.ignores)
-        return unpack(known, self._sources[path]) if known else Checked(self._sources[path])
+        known = self._templates.get(path)
+        if known is None:
+            return unpack(self.entries[path], self._sources[path])
+        return Checked(known.source, known.found, known.ignores)
 
 
 class _Sources(dict[str, Source]):
