@@ -524,7 +524,7 @@ def test_a_file_of_another_name_is_not_trusted(project: Path) -> None:
 
 def test_files_that_are_gone_are_forgotten(project: Path) -> None:
     first, second, third = sorted(map(str, AGENTS.iterdir()))[:3]
-    entry = Entry(cache.digest(Path(first).read_bytes()), "", True, (), None, (), ())
+    entry = Entry(cache.digest(Path(first).read_bytes()), "", True, (), b"", b"")
     for paths in ((first, second), (third,)):
         memory = FileCache("test")
         assert memory.get(first, "", True) == (entry if paths == (third,) else None)

@@ -38,25 +38,25 @@ _NAME = lazy(r"[0-9a-f]{32}\.(files|report|parts|code)|[0-9a-f]{16}\.tmp")
 
 
 class Entry(NamedTuple):
-    """What was found in one file, made of tuples, texts and numbers.
+    """What was found in one file, made of tuples, texts, bytes and numbers.
+
+    Most of it is packed once more: of thousands of files few are looked into.
 
     Attributes:
         digest: of the file.
         facts: what is known of its load root.
         own: the rules for single files ran; in a neighbour only what the rules across files need was looked for.
         looked: the paths that rules have looked for, and whether they were there.
-        summary: for the rules across files.
-        found: the findings.
-        ignores: the comments that allow findings.
+        summary: for the rules across files, packed; the same bytes for the same summary.
+        found: the findings, and the comments that allow findings, packed; nothing where there is neither.
     """
 
     digest: bytes
     facts: str
     own: bool
     looked: tuple[tuple[str, bool], ...]
-    summary: tuple[Any, ...] | None
-    found: tuple[tuple[Any, ...], ...]
-    ignores: tuple[tuple[Any, ...], ...]
+    summary: bytes
+    found: bytes
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
     @property
     def silent(self) -> bool:
         """Whether nothing hangs on the text of the file."""
-        return not self.found and not self.ignores
+        return not self.found
 
 
 class Printed(NamedTuple):
@@ -141,13 +141,13 @@ class FileCache:
         if saved is None:
             return None
         self._used.add(path)
-        known, facts_then, own_then, looked, _, found, ignores = saved
+        known, facts_then, own_then, looked, _, found = saved
         if facts_then != facts or own > own_then or known != self.digest(path):
             return None
-        if (looked and not unchanged(looked)) or ((found or ignores) and not self._at_hand(path)):
+        if (looked and not unchanged(looked)) or (found and not self._at_hand(path)):
             return None
         entry = Entry._make(saved)
-        return entry if own is own_then else entry._replace(own=own, found=())
+        return entry if own is own_then else entry._replace(own=own)
 
     def _at_hand(self, path: str) -> bool:
         """Whether the text of a file is there, on which hangs what is told of it."""

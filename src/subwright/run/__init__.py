@@ -15,11 +15,11 @@ from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
 from subwright.reading import decode
 from subwright.run import workers
-from subwright.run.packing import pack_across, unpack
+from subwright.run.packing import pack_across, unpack, unpack_summary
 from subwright.run.templates import Load, check_template, template_loader
 from subwright.run.workers import Outcome, Work
 from subwright.settings import Settings
-from subwright.tree import Summary, Tree
+from subwright.tree import Tree
 
 __all__ = ["Load", "Result", "lint", "template_loader"]
 
@@ -180,9 +180,9 @@ class _Gathered:
         """Run the rules across the files of a load root."""
         agents = tuple(
             [
-                Summary(path, *entry.summary)
+                unpack_summary(path, entry)
                 for path in root.files
-                if (entry := self.entries.get(path)) and entry.summary is not None
+                if (entry := self.entries.get(path)) and entry.summary
             ]
         )
         tree = Tree(str(root.folder), root.plugin, agents, self._sources)
@@ -201,7 +201,7 @@ class _Gathered:
             settings: the rules.
             silent: the files that are not reported on.
         """
-        alone = {path for path, entry in self.entries.items() if entry.found or entry.ignores}
+        alone = {path for path, entry in self.entries.items() if entry.found}
         for path in sorted(alone | self._templates.keys() | self._across.keys()):
             across = self._across.get(path, [])
             if path in silent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
 from typing import Any
 
@@ -9,18 +10,21 @@ from subwright.cache import Entry
 from subwright.diagnostic import Diagnostic, Edit, Fix, Related, Severity, Source, Span
 from subwright.ignores import Ignore
 from subwright.linter import Checked
+from subwright.tree import Summary
 
 
 def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
     """The entry of a file."""
+    found = [_pack_diagnostic(found) for found in checked.found]
+    ignores = [_pack_ignore(ignore) for ignore in checked.ignores]
     return Entry(
         digest,
         facts,
         own,
         tuple(checked.looked.items()),
-        tuple(checked.summary)[1:] if checked.summary else None,
-        tuple([_pack_diagnostic(found) for found in checked.found]),
-        tuple([_pack_ignore(ignore) for ignore in checked.ignores]),
+        # in this version the bytes do not hang on which objects are the same
+        marshal.dumps(tuple(checked.summary)[1:], 2) if checked.summary else b"",
+        marshal.dumps((found, ignores)) if found or ignores else b"",
     )
 
 
@@ -35,11 +39,18 @@ def pack_across(found: Diagnostic, digest: Callable[[str], bytes]) -> tuple[Any,
 
 def unpack(entry: Entry, source: Source) -> Checked:
     """What was found in a file, of which a silent entry does not need the text."""
+    found, ignores = marshal.loads(entry.found) if entry.found else ((), ())
     return Checked(
         source,
-        [_diagnostic(packed, source) for packed in entry.found],
-        tuple([_ignore(packed) for packed in entry.ignores]),
+        # what is remembered of a neighbour may have been found when it was reported on
+        [_diagnostic(packed, source) for packed in found] if entry.own else (),
+        tuple([_ignore(packed) for packed in ignores]),
     )
+
+
+def unpack_summary(path: str, entry: Entry) -> Summary:
+    """What the rules across files need of a file."""
+    return Summary(path, *marshal.loads(entry.summary))
 
 
 def _pack_diagnostic(found: Diagnostic) -> tuple[Any, ...]:
