@@ -18,13 +18,16 @@ import pytest
 from benchmarks import corpus
 from click.testing import CliRunner
 
-from subwright import cache, data, run
+from subwright import cache, data, linter, run
 from subwright.cache import Entry, FileCache, Store
 from subwright.cli import linting, main
-from subwright.diagnostic import Diagnostic
+from subwright.diagnostic import Diagnostic, Source
+from subwright.linter import Checked
 from subwright.output import FORMATS, frames
+from subwright.run.packing import pack, summed_up
 from subwright.settings import Settings
 from subwright.template import load
+from subwright.tree import Summary, Tree
 
 AGENTS = Path(".claude/agents")
 FILES = 14
@@ -151,6 +154,62 @@ def test_what_was_printed_of_a_file_is_printed_again(
         assert ("did you mean `code-reviewer`" in printed()[1]) is advice
     first.unlink()
     assert framed_by() == []
+
+
+def test_what_was_found_across_files_is_known_for_the_same_summaries(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(AGENTS.iterdir())[:2]
+    compared: list[str] = []
+    check_tree = linter.check_tree
+
+    def watched(tree: Tree, *args: Any) -> list[Diagnostic]:
+        compared.append(tree.path)
+        return check_tree(tree, *args)
+
+    monkeypatch.setattr("subwright.run.check_tree", watched)
+
+    def compares(*args: str) -> bool:
+        expected = printed("--no-cache", *args)
+        compared.clear()
+        assert printed(*args) == expected
+        return compared != []
+
+    assert compares()
+    text = first.read_text(encoding="utf-8")
+    first.write_text(f"{text}\nMore.\n", encoding="utf-8")
+    assert not compares()
+    # with other options, and for some files
+    assert not compares("--output-format", "json")
+    assert not compares(str(second))
+    assert compares("--select", "tree")
+    # what it hangs on: names, the order of the files, which are there, and whether the root is a plugin's
+    second.write_text(text, encoding="utf-8")
+    assert compares()
+    assert "duplicate-name" in printed()[1]
+    moved = first.rename(first.with_suffix(".mdown"))
+    assert compares()
+    moved.rename(AGENTS / "zz.md")
+    assert compares()
+    Path(".claude-plugin").mkdir()
+    plugin = {"name": "x", "source": "./.claude/agents", "agents": "./"}
+    Path(".claude-plugin/marketplace.json").write_text(json.dumps({"plugins": [plugin]}))
+    assert compares()
+    second.unlink()
+    assert compares()
+
+
+def test_what_is_the_same_is_packed_as_the_same(project: Path) -> None:
+    """Whether two texts are one object or two."""
+
+    def packed(path: str, name: str, said: str) -> tuple[Entry, bytes]:
+        mentions = tuple((each, (3, 4)) for each in (said, "other-agent"))
+        summary = Summary(path, name, (1, 2), True, 5, (1, 2), mentions)
+        entry = pack(b"", "", True, Checked(Source(path, ""), summary=summary))
+        return entry, summed_up(False, [(path, entry), (name, entry)])
+
+    name = "some-agent"
+    assert packed(name, name, name) == packed(*("-".join(["some", "agent"]) for _ in range(3)))
 
 
 def test_a_file_that_changes_while_it_is_looked_at(
@@ -532,7 +591,7 @@ def test_files_that_are_gone_are_forgotten(project: Path) -> None:
             memory.put(path, entry)
         Path(second).unlink(missing_ok=True)
         memory.save()
-    assert {*Store("files", "test").load()} == {first, third}
+    assert {*Store("files", "test").load()[0]} == {first, third}
 
 
 def test_runs_at_the_same_time(project: Path) -> None:

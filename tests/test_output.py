@@ -20,7 +20,7 @@ from subwright import __version__, claude_code, linter
 from subwright.agent import Agent
 from subwright.cli.lint import FORMATS as CHOICES
 from subwright.diagnostic import Diagnostic, Edit, Fix, Position, Related, Severity, Source, Span
-from subwright.output import FORMATS, Report, render, statistics, summary
+from subwright.output import BY_FILE, FORMATS, Counts, Report, render, statistics, summary
 from subwright.output.frames import frames, printable
 from subwright.rules import Finding, Rule
 
@@ -264,6 +264,13 @@ def test_concise_is_read_by_an_expression() -> None:
         assert read["severity"] == found.severity.value
         assert read["message"] == printable(found.message)
         assert read["rule"] == found.rule
+
+
+@pytest.mark.parametrize("style", BY_FILE)
+def test_a_report_is_those_of_its_files(style: str) -> None:
+    parts = [Report((found,), (found.source.path,), RULES) for found in FOUND]
+    assert render(style, REPORT) == "\n".join(render(style, part) for part in parts)
+    assert Counts.total(part.counts for part in parts) == REPORT.counts
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -100,8 +100,8 @@ class FileCache:
 
     def __init__(self, *parts: str) -> None:
         self._store = Store("files", *parts)
-        self._saved: dict[str, tuple[Any, ...]] | None = None
         self._new: dict[str, Entry] = {}
+        self._new_across: dict[str, tuple[bytes, Any]] = {}
         self._used: set[str] = set()
         self._digests: dict[str, bytes] = {}
         self._contents: dict[str, bytes] = {}
@@ -109,6 +109,11 @@ class FileCache:
         self.changing = False
         # the files of which something was told: what is in them will be asked for again
         self.telling: set[str] = set()
+
+    @cached_property
+    def _saved(self) -> tuple[dict[str, tuple[Any, ...]], dict[str, tuple[bytes, Any]]]:
+        """The entries of files by their paths, and what was found across files by the folders of load roots."""
+        return self._store.load() or ({}, {})
 
     def digest(self, path: str) -> bytes:
         """The digest of a file, which is read once.
@@ -135,9 +140,7 @@ class FileCache:
         Raises:
             OSError: it cannot be read.
         """
-        if self._saved is None:
-            self._saved = self._store.load() or {}
-        saved = self._saved.get(path)
+        saved = self._saved[0].get(path)
         if saved is None:
             return None
         self._used.add(path)
@@ -177,16 +180,30 @@ class FileCache:
         if not entry.silent:
             self.telling.add(path)
 
+    def across(self, folder: str, about: bytes) -> Any:
+        """What was found across the files of a load root; None where that is not known.
+
+        Args:
+            folder: of the root.
+            about: a digest of all that it hangs on.
+        """
+        known, found = self._saved[1].get(folder, (b"", None))
+        return found if known == about else None
+
+    def put_across(self, folder: str, about: bytes, found: Any) -> None:
+        """Remember what this run found across the files of a load root."""
+        self._new_across[folder] = about, found
+
     def save(self) -> None:
         """Save it all, with what is known of files that this run was not about and that are still there."""
-        if not self._new:
+        if not self._new and not self._new_across:
             return
-        kept = {
-            path: saved
-            for path, saved in (self._saved or {}).items()
-            if path in self._used or os.path.exists(path)  # noqa: PTH110  # is a text
-        }
-        self._store.save(kept | {path: tuple(entry) for path, entry in self._new.items()})
+        entries, across = (
+            {path: known for path, known in saved.items() if path in self._used or _is_there(path)}
+            for saved in self._saved
+        )
+        entries |= {path: tuple(entry) for path, entry in self._new.items()}
+        self._store.save((entries, across | self._new_across))
 
 
 class ReportCache:
@@ -271,7 +288,11 @@ def facts(root: Root) -> str:
 
 def unchanged(looked: Iterable[tuple[str, bool]]) -> bool:
     """Whether all paths are still there that were, and none of those that were not."""
-    return all(os.path.exists(path) is there for path, there in looked)  # noqa: PTH110  # are texts
+    return all(_is_there(path) is there for path, there in looked)
+
+
+def _is_there(path: str) -> bool:
+    return os.path.exists(path)  # noqa: PTH110  # is a text
 
 
 class Store:

@@ -14,8 +14,9 @@ from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
 from subwright.reading import decode
+from subwright.rules import Rule
 from subwright.run import workers
-from subwright.run.packing import pack_across, unpack, unpack_summary
+from subwright.run.packing import pack_across, summed_up, unpack, unpack_across, unpack_summary
 from subwright.run.templates import Load, check_template, template_loader
 from subwright.run.workers import Outcome, Work
 from subwright.settings import Settings
@@ -106,10 +107,10 @@ def lint(
         map(gathered.add_template, _templates(targets, settings, load)),
     )
     deque(watch(each, len(missing) + len(targets.templates)), maxlen=0)
-    if memory is not None:
-        memory.save()
     for root in roots:
         gathered.compare(root, settings)
+    if memory is not None:
+        memory.save()
     silent = {path for path, (_, _, own) in asked.items() if not own}
     return Result(tuple(gathered.found(settings, silent)), targets.paths, across, gathered.looked)
 
@@ -177,22 +178,28 @@ class _Gathered:
         self._templates[path] = checked
 
     def compare(self, root: Root, settings: Settings) -> None:
-        """Run the rules across the files of a load root."""
-        agents = tuple(
-            [
-                unpack_summary(path, entry)
-                for path in root.files
-                if (entry := self.entries.get(path)) and entry.summary
-            ]
-        )
-        tree = Tree(str(root.folder), root.plugin, agents, self._sources)
-        for diagnostic in check_tree(tree, settings.rules):
+        """Run the rules across the files of a load root, or take what they have found before."""
+        for packed in self._compared(root, settings.rules):
+            diagnostic = unpack_across(packed, self._sources)
             path = diagnostic.source.path
             names = {rule.name for rule in settings.rules_for(path)}
             known = self._across.setdefault(path, [])
             # a file that several roots share is found wrong once
             if diagnostic.rule in names and diagnostic not in known:
                 known.append(diagnostic)
+
+    def _compared(self, root: Root, rules: Sequence[Rule]) -> Sequence[tuple[Any, ...]]:
+        folder = str(root.folder)
+        named = [(p, entry) for p in root.files if (entry := self.entries.get(p)) and entry.summary]
+        about = summed_up(root.plugin, named)
+        found = self._memory.across(folder, about) if self._memory is not None else None
+        if found is None:
+            agents = tuple([unpack_summary(path, entry) for path, entry in named])
+            tree = Tree(folder, root.plugin, agents, _Names())
+            found = tuple([pack_across(each) for each in check_tree(tree, rules)])
+            if self._memory is not None:
+                self._memory.put_across(folder, about, found)
+        return found
 
     def found(self, settings: Settings, silent: Collection[str]) -> Iterator[Found]:
         """What was found in each file, in the order of their paths.
@@ -215,7 +222,11 @@ class _Gathered:
         if self._memory is None or path in self._templates:
             return ()
         digest = self._memory.digest
-        return (self.entries[path].key, tuple([pack_across(each, digest) for each in across]))
+        return (
+            self.entries[path].key,
+            tuple([pack_across(each) for each in across]),
+            tuple([digest(r.source.path) for each in across for r in each.related]),
+        )
 
     def _tell(
         self, path: str, across: Sequence[Diagnostic], settings: Settings, silent: bool
@@ -230,6 +241,14 @@ class _Gathered:
         if known is None:
             return unpack(self.entries[path], self._sources[path])
         return Checked(known.source, known.found, known.ignores)
+
+
+class _Names(dict[str, Source]):
+    """A source without a text for each file: what is found across files hangs on the summaries of them alone."""
+
+    def __missing__(self, path: str) -> Source:
+        self[path] = source = Source(path, "")
+        return source
 
 
 class _Sources(dict[str, Source]):

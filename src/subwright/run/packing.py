@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from subwright.cache import Entry
+from subwright.cache import Entry, digest
 from subwright.diagnostic import Diagnostic, Edit, Fix, Related, Severity, Source, Span
 from subwright.ignores import Ignore
 from subwright.linter import Checked
 from subwright.tree import Summary
 
 
-def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
+def pack(content: bytes, facts: str, own: bool, checked: Checked) -> Entry:
     """The entry of a file."""
     found = [_pack_diagnostic(found) for found in checked.found]
     ignores = [_pack_ignore(ignore) for ignore in checked.ignores]
     return Entry(
-        digest,
+        content,
         facts,
         own,
         tuple(checked.looked.items()),
@@ -28,12 +28,25 @@ def pack(digest: bytes, facts: str, own: bool, checked: Checked) -> Entry:
     )
 
 
-def pack_across(found: Diagnostic, digest: Callable[[str], bytes]) -> tuple[Any, ...]:
-    """What was found across files, with digests of the files that it points into."""
-    places = [(found.source, found.span, found.message), *found.related]
+def pack_across(found: Diagnostic) -> tuple[Any, ...]:
+    """A finding across files, of whose texts nothing is needed."""
     return (
+        found.source.path,
         _pack_diagnostic(found._replace(related=())),
-        tuple([(s.path, digest(s.path), tuple(span), text) for s, span, text in places]),
+        tuple([(r.source.path, tuple(r.span), r.message) for r in found.related]),
+    )
+
+
+def unpack_across(packed: tuple[Any, ...], sources: Mapping[str, Source]) -> Diagnostic:
+    """A finding across files.
+
+    Args:
+        packed: what `pack_across` made of it.
+        sources: the text of each file by its path.
+    """
+    path, found, related = packed
+    return _diagnostic(found, sources[path])._replace(
+        related=tuple([Related(sources[path], Span(*span), said) for path, span, said in related])
     )
 
 
@@ -42,10 +55,14 @@ def unpack(entry: Entry, source: Source) -> Checked:
     found, ignores = marshal.loads(entry.found) if entry.found else ((), ())
     return Checked(
         source,
-        # what is remembered of a neighbour may have been found when it was reported on
-        [_diagnostic(packed, source) for packed in found] if entry.own else (),
+        [_diagnostic(packed, source) for packed in found],
         tuple([_ignore(packed) for packed in ignores]),
     )
+
+
+def summed_up(plugin: bool, files: Iterable[tuple[str, Entry]]) -> bytes:
+    """A digest of all that the rules across files see of some files in a load root, which may be a plugin's."""
+    return digest(marshal.dumps((plugin, [(path, entry.summary) for path, entry in files]), 2))
 
 
 def unpack_summary(path: str, entry: Entry) -> Summary:
