@@ -266,7 +266,7 @@ def test_concise_is_read_by_an_expression() -> None:
         assert read["rule"] == found.rule
 
 
-@pytest.mark.parametrize("style", BY_FILE)
+@pytest.mark.parametrize("style", sorted(BY_FILE))
 def test_a_report_is_those_of_its_files(style: str) -> None:
     parts = [Report((found,), (found.source.path,), RULES) for found in FOUND]
     assert render(style, REPORT) == "\n".join(render(style, part) for part in parts)

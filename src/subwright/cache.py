@@ -217,8 +217,13 @@ class ReportCache:
     def __init__(self, memory: FileCache, *parts: str) -> None:
         self._memory = memory
         self._store = Store("report", *parts)
-        self._parts = parts
+        self._beside = parts
         self._about: bytes | None = None
+
+    @cached_property
+    def _by_file(self) -> Store:
+        """What was printed of each file, for which a run that prints the same again has no time."""
+        return Store("parts", *self._beside)
 
     def get(self, targets: Targets) -> Printed | None:
         """What the last run printed, where it was about the same files and none has changed since.
@@ -254,14 +259,13 @@ class ReportCache:
 
     def parts(self) -> dict[str, Part]:
         """What the last run printed of each file."""
-        saved = Store("parts", *self._parts).load() or {}
+        saved = self._by_file.load() or {}
         return {path: Part._make(part) for path, part in saved.items()}
 
     def put_parts(self, parts: Mapping[str, Part]) -> None:
         """Remember what a run printed of each file."""
         if not self._memory.changing:
-            saved = {path: tuple(part) for path, part in parts.items()}
-            Store("parts", *self._parts).save(saved)
+            self._by_file.save({path: tuple(part) for path, part in parts.items()})
 
     def _state(self, targets: Targets, across: bool) -> bytes:
         """A digest of all files that a run is about, and of what is known of them."""

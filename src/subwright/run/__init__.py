@@ -133,14 +133,16 @@ def _templates(targets: Targets, settings: Settings, load: Load | None) -> Itera
 
 
 class _Gathered:
-    """What was found so far: in files in which there was anything, and across them.
+    """What was found so far, in files and across them.
 
     Args:
         memory: what earlier runs found.
+
+    Attributes:
+        entries: what was found in each file, which stays packed: it may not be asked for.
     """
 
     def __init__(self, memory: FileCache | None) -> None:
-        # what was found in a file stays packed: it may not be asked for
         self.entries: dict[str, Entry] = {}
         self._memory = memory
         self._templates: dict[str, Checked] = {}
