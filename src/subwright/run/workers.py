@@ -164,7 +164,7 @@ class _Helper:
 
     def end(self) -> None:
         """End it, whatever it does."""
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
         self.pipe.close()
 
