@@ -22,6 +22,7 @@ from subwright import cache, data, linter, run
 from subwright.cache import Entry, FileCache, Store
 from subwright.cli import linting, main
 from subwright.diagnostic import Diagnostic, Source
+from subwright.discovery import Root
 from subwright.linter import Checked
 from subwright.output import FORMATS, frames
 from subwright.run.packing import pack, summed_up
@@ -586,7 +587,8 @@ def test_files_that_are_gone_are_forgotten(project: Path) -> None:
     entry = Entry(cache.digest(Path(first).read_bytes()), "", True, (), b"", b"")
     for paths in ((first, second), (third,)):
         memory = FileCache("test")
-        assert memory.get(first, "", True) == (entry if paths == (third,) else None)
+        known = memory.known({first: (Root(AGENTS, ()), "", True)})
+        assert known == ({first: entry} if paths == (third,) else {})
         for path in paths:
             memory.put(path, entry)
         Path(second).unlink(missing_ok=True)

@@ -102,7 +102,6 @@ class FileCache:
         self._store = Store("files", *parts)
         self._new: dict[str, Entry] = {}
         self._new_across: dict[str, tuple[bytes, Any]] = {}
-        self._used: set[str] = set()
         self._digests: dict[str, bytes] = {}
         self._contents: dict[str, bytes] = {}
         # a file is another than it was when this run looked at it first
@@ -129,28 +128,32 @@ class FileCache:
                 self._contents[path] = content
         return found
 
-    def get(self, path: str, facts: str, own: bool) -> Entry | None:
-        """What was found in a file that has not changed since.
+    def known(self, asked: Mapping[str, tuple[Root, str, bool]]) -> dict[str, Entry]:
+        """What was found in those of some files that have not changed since.
 
         Args:
-            path: of the file.
-            facts: what is known of its load root.
-            own: the rules for single files are wanted too.
+            asked: for the path of each its load root, what is known of that, and whether the rules for single files
+                are wanted too.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: one cannot be read.
         """
-        saved = self._saved[0].get(path)
-        if saved is None:
-            return None
-        self._used.add(path)
-        known, facts_then, own_then, looked, _, found = saved
-        if facts_then != facts or own > own_then or known != self.digest(path):
-            return None
-        if (looked and not unchanged(looked)) or (found and not self._at_hand(path)):
-            return None
-        entry = Entry._make(saved)
-        return entry if own is own_then else entry._replace(own=own)
+        saved, _ = self._saved
+        found = {}
+        # there may be thousands: a call for each would take as long as all the rest
+        for path, (_, facts, own) in asked.items():
+            if path not in saved:
+                continue
+            entry = Entry._make(saved[path])
+            if (
+                entry.facts == facts
+                and entry.own >= own
+                and entry.digest == (self._digests.get(path) or self.digest(path))
+                and (not entry.looked or unchanged(entry.looked))
+                and (not entry.found or self._at_hand(path))
+            ):
+                found[path] = entry if entry.own is own else entry._replace(own=own)
+        return found
 
     def _at_hand(self, path: str) -> bool:
         """Whether the text of a file is there, on which hangs what is told of it."""
@@ -199,7 +202,11 @@ class FileCache:
         if not self._new and not self._new_across:
             return
         entries, across = (
-            {path: known for path, known in saved.items() if path in self._used or _is_there(path)}
+            {
+                path: known
+                for path, known in saved.items()
+                if path in self._digests or _is_there(path)
+            }
             for saved in self._saved
         )
         entries |= {path: tuple(entry) for path, entry in self._new.items()}

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
-from subwright.cache import Entry, FileCache
+from subwright.cache import FileCache
 from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
@@ -98,9 +98,7 @@ def lint(
     across = any(rule.family == "tree" for rule in settings.rules)
     roots = targets.roots if across else []
     asked = _asked(targets, roots)
-    gathered = _Gathered(memory)
-    if memory is not None:
-        gathered.remember(asked, memory)
+    gathered = _Gathered(asked, memory)
     missing = [Work(path, *about) for path, about in asked.items() if path not in gathered.entries]
     each = chain(
         map(gathered.add, workers.check(missing, settings, jobs)),
@@ -136,14 +134,17 @@ class _Gathered:
     """What was found so far, in files and across them.
 
     Args:
-        memory: what earlier runs found.
+        asked: the files to read, as `_asked` has them.
+        memory: what earlier runs found in them.
 
     Attributes:
         entries: what was found in each file, which stays packed: it may not be asked for.
     """
 
-    def __init__(self, memory: FileCache | None) -> None:
-        self.entries: dict[str, Entry] = {}
+    def __init__(
+        self, asked: Mapping[str, tuple[Root, str, bool]], memory: FileCache | None
+    ) -> None:
+        self.entries = memory.known(asked) if memory is not None else {}
         self._memory = memory
         self._templates: dict[str, Checked] = {}
         self._across: dict[str, list[Diagnostic]] = {}
@@ -153,13 +154,6 @@ class _Gathered:
     def looked(self) -> dict[str, bool]:
         """The paths that rules have looked for, and whether they were there."""
         return dict(chain.from_iterable(entry.looked for entry in self.entries.values()))
-
-    def remember(self, asked: Mapping[str, tuple[Root, str, bool]], memory: FileCache) -> None:
-        """Take in what was found before in files that have not changed since."""
-        for path, (_, facts, own) in asked.items():
-            entry = memory.get(path, facts, own)
-            if entry is not None:
-                self.entries[path] = entry
 
     def add(self, outcome: Outcome) -> None:
         """Take in what was found in a file, and remember it."""
