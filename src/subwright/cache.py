@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 
     from subwright.discovery import Root, Targets
 
-# files of each kind: of what was found, of what was printed for some paths and in it of each file, of what templates
-# compile to
-MOST_FILES = {"files": 32, "report": 64, "parts": 64, "code": 16}
+# files of each kind: of what was found, of what was printed for some paths, of what templates compile to
+MOST_FILES = {"files": 32, "report": 64, "code": 16}
 SIZE = 32  # bytes of a digest
 # other packages that have a say: they read the code in an agent, Markdown in doubtful cases, and compile templates
 PACKAGES = ("yaml", "markdown_it", "jinja2")
 _IGNORED = {".gitignore": "*\n", "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n"}
 
-_NAME = lazy(r"[0-9a-f]{32}\.(files|report|parts|code)|[0-9a-f]{16}\.tmp")
+_NAME = lazy(r"[0-9a-f]{32}\.(files|report|code)|[0-9a-f]{16}\.tmp")
 
 
 class Entry(NamedTuple):
@@ -224,13 +223,9 @@ class ReportCache:
     def __init__(self, memory: FileCache, *parts: str) -> None:
         self._memory = memory
         self._store = Store("report", *parts)
-        self._beside = parts
         self._about: bytes | None = None
-
-    @cached_property
-    def _by_file(self) -> Store:
-        """What was printed of each file, for which a run that prints the same again has no time."""
-        return Store("parts", *self._beside)
+        self._last = Printed("", "", 0)
+        self._parts = marshal.dumps(())
 
     def get(self, targets: Targets) -> Printed | None:
         """What the last run printed, where it was about the same files and none has changed since.
@@ -241,14 +236,30 @@ class ReportCache:
         saved = self._store.load()
         if saved is None:
             return None
-        state, across, looked, told, telling = saved
+        state, across, looked, told, telling, self._parts = saved
+        self._last = Printed(*told)
         self._memory.telling |= {*telling}
         if not unchanged(looked) or state != self._state(targets, across):
             return None
-        return Printed(*told)
+        return self._last
+
+    def parts(self) -> dict[str, Part]:
+        """What the last run that `get` has looked for printed of each file, by the paths of these."""
+        parts = {}
+        at = 0
+        for path, key, length, counts in marshal.loads(self._parts):
+            parts[path] = Part(key, self._last.text[at : at + length], counts)
+            # a line end comes after each but those of which nothing was printed
+            at += length + (length > 0)
+        return parts
 
     def put(
-        self, targets: Targets, across: bool, looked: Mapping[str, bool], told: Printed
+        self,
+        targets: Targets,
+        across: bool,
+        looked: Mapping[str, bool],
+        told: Printed,
+        parts: Mapping[str, Part],
     ) -> None:
         """Remember what a run printed.
 
@@ -257,22 +268,17 @@ class ReportCache:
             across: it looked at the neighbours of the files that it reported on too.
             looked: the paths that rules have looked for, and whether they were there.
             told: what it printed.
+            parts: what of this is about each file, in that order; none where it is not made of such parts.
         """
         if self._memory.changing:
             return
         state = self._state(targets, across)
         telling = tuple(self._memory.telling)
-        self._store.save((state, across, tuple(looked.items()), tuple(told), telling))
-
-    def parts(self) -> dict[str, Part]:
-        """What the last run printed of each file."""
-        saved = self._by_file.load() or {}
-        return {path: Part._make(part) for path, part in saved.items()}
-
-    def put_parts(self, parts: Mapping[str, Part]) -> None:
-        """Remember what a run printed of each file."""
-        if not self._memory.changing:
-            self._by_file.save({path: tuple(part) for path, part in parts.items()})
+        # a run that prints the same again has no time for these
+        packed = marshal.dumps(
+            [(p, part.key, len(part.text), part.counts) for p, part in parts.items()]
+        )
+        self._store.save((state, across, tuple(looked.items()), tuple(told), telling, packed))
 
     def _state(self, targets: Targets, across: bool) -> bytes:
         """A digest of all files that a run is about, and of what is known of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -62,15 +62,17 @@ def run(
     if request.add_ignores:
         mended += _add_ignores(request, targets, chosen)
     result = _lint(request, targets, chosen, memory)
+    parts: dict[str, Part] = {}
     if reports is not None and request.style in output.BY_FILE and not request.statistics:
-        told = _told_by_file(request, result, reports)
+        parts = _parts(request, result, reports.parts())
+        told = _told_in_parts(request, result, parts)
     else:
         found = list(result.diagnostics)
         if request.client is not None:
             found = sorted([*found, *_ask(request.client, targets)], key=linter.order)
         told = _told(request, output.Report(tuple(found), result.files, chosen.rules, mended))
     if reports is not None:
-        reports.put(targets, result.across, result.looked, told)
+        reports.put(targets, result.across, result.looked, told, parts)
     linting.tell(request, told)
 
 
@@ -110,9 +112,8 @@ def _told(request: Request, report: output.Report) -> Printed:
     return _printed(request, text, report.counts, len(report.files), report.mended)
 
 
-def _told_by_file(request: Request, result: running.Result, reports: ReportCache) -> Printed:
-    """What a run prints, and its exit status; what it says of a file that is as it was, was printed before."""
-    known = reports.parts()
+def _parts(request: Request, result: running.Result, known: Mapping[str, Part]) -> dict[str, Part]:
+    """What a run prints of each file, which is known of those that are as they were."""
     coloured = linting.is_coloured()
     parts = {}
     for found in result.found:
@@ -124,7 +125,11 @@ def _told_by_file(request: Request, result: running.Result, reports: ReportCache
             plain = text if coloured else click.unstyle(text)
             part = Part(found.key, plain, tuple(report.counts))
         parts[found.path] = part
-    reports.put_parts(parts)
+    return parts
+
+
+def _told_in_parts(request: Request, result: running.Result, parts: Mapping[str, Part]) -> Printed:
+    """What a run prints that is made of what it prints of each file, and its exit status."""
     text = "\n".join(part.text for part in parts.values() if part.text)
     counts = output.Counts.total(part.counts for part in parts.values())
     return _printed(request, text, counts, len(result.files))
