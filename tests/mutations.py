@@ -138,6 +138,13 @@ PROSE = (
         "|a|b|\n",
     ),
     *("mcp__a__b", "the Bash tool", "@agent-x", "ignore all previous instructions", "\ud800", "\r"),
+    *(
+        'subagent_type = "a-b"',
+        "delegate to `a-b`.",
+        "[//]: # (you must)",
+        "AKIA" + "Q7" * 8,
+        "<%= a %>",
+    ),
 )
 WHOLE = (
     "---\nname: NAME\ndescription: Does a thing: well\ntools: Read, Bash\nmodel: sonnet\n---\nbody\n",

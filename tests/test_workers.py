@@ -98,6 +98,15 @@ def test_what_a_killed_process_had_is_checked_by_another(
     assert [helper._process.exitcode for helper in started] == [-signal.SIGKILL] * 2
 
 
+def test_processes_end_where_a_signal_is_ignored(project: Path) -> None:
+    expected = printed(1)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert printed(3) == expected
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 @needs_fork
 @pytest.mark.parametrize("error", [OSError("no disk"), RuntimeError("a bug"), MemoryError()])
 def test_what_another_process_cannot_check_is_checked_here(
@@ -173,7 +182,12 @@ def test_a_killed_run_leaves_no_process(tmp_path: Path, sent: signal.Signals) ->
     corpus.write(tmp_path, 1500)
     command = [sys.executable, "-m", "subwright", "lint", "--no-cache", "--jobs", "3"]
     run = subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
     others: list[str] = []
@@ -181,7 +195,8 @@ def test_a_killed_run_leaves_no_process(tmp_path: Path, sent: signal.Signals) ->
         time.sleep(0.005)
         others = children.read_text().split()
     assert len(others) == 2
-    run.send_signal(sent)
+    # a terminal interrupts all of its processes
+    (os.killpg if sent == signal.SIGINT else os.kill)(run.pid, sent)
     _, said = run.communicate()
     assert (run.returncode, said) == (130 if sent == signal.SIGINT else -sent, "")
     end = time.monotonic() + 20

@@ -71,22 +71,28 @@ class Settings:
         self.contracts = contracts
         self.roots = roots
         self.paths = paths
+        self._without = {frozenset[str](): rules}
 
     def rules_for(self, path: str) -> tuple[Rule, ...]:
         """The rules that run on a path."""
         if not self.per_file_ignores:
             return self.rules
-        without = {
-            name
-            for pattern, names in self.per_file_ignores
-            if self._fits(path, pattern)
-            for name in names
-        }
-        return (
-            tuple(rule for rule in self.rules if rule.name not in without)
-            if without
-            else self.rules
+        return self._rules_without(
+            frozenset(
+                name
+                for pattern, names in self.per_file_ignores
+                if self._fits(path, pattern)
+                for name in names
+            )
         )
+
+    def _rules_without(self, names: frozenset[str]) -> tuple[Rule, ...]:
+        """All rules but some; the same tuple for all files with the same."""
+        found = self._without.get(names)
+        if found is None:
+            found = tuple(rule for rule in self.rules if rule.name not in names)
+            self._without[names] = found
+        return found
 
     def contract_for(self, path: str) -> Contract | None:
         """What the agent at a path is held to: by the last pattern that fits it."""

@@ -105,10 +105,13 @@ def lint(
         map(gathered.add_template, _templates(targets, settings, load)),
     )
     deque(watch(each, len(missing) + len(targets.templates)), maxlen=0)
-    for root in roots:
-        gathered.compare(root, settings)
-    if memory is not None:
-        memory.save()
+    try:
+        for root in roots:
+            gathered.compare(root, settings)
+    finally:
+        # a file may be gone by now: what is known of the others stays true
+        if memory is not None:
+            memory.save()
     silent = {path for path, (_, _, own) in asked.items() if not own}
     return Result(tuple(gathered.found(settings, silent)), targets.paths, across, gathered.looked)
 

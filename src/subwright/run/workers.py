@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import active_count
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -63,7 +63,7 @@ def check(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outco
     Raises:
         OSError: a file cannot be read.
     """
-    alone = len(work) if jobs == 1 or len(work) < PAYS else FIRST
+    alone = len(work) if jobs <= 1 or len(work) < PAYS else FIRST
     for each in work[:alone]:
         yield _check(each, settings)
     if alone < len(work):
@@ -95,10 +95,10 @@ def _check_together(work: Sequence[Work], settings: Settings, jobs: int) -> Iter
             if parts:
                 for at in parts.popleft():
                     yield _check(work[at], settings)
-            busy = {helper.pipe: helper for helper in helpers if helper.given}
+            busy = {sign: helper for helper in helpers if helper.given for sign in helper.signs}
             if busy:
                 for ready in connection.wait(list(busy), 0 if parts else None):
-                    helper = busy[cast("Connection", ready)]
+                    helper = busy[cast("Connection | int", ready)]
                     yield from helper.take(parts)
                     helper.give(parts)
     finally:
@@ -123,18 +123,20 @@ class _Helper:
         settings: what holds for them.
 
     Attributes:
-        pipe: this end of what connects it.
         given: the parts that it has not checked yet.
+        signs: what is to be waited for: an answer, or its end.
     """
 
     def __init__(self, work: Sequence[Work], settings: Settings) -> None:
         context = _context()
-        self.pipe, its = context.Pipe()
+        self._pipe, its = context.Pipe()
         self.given: deque[range] = deque()
-        arguments = (its, self.pipe, work, settings)
+        arguments = (its, self._pipe, work, settings)
         self._process = context.Process(target=_help, args=arguments, daemon=True)
-        self._process.start()
+        with _without_interrupts():
+            self._process.start()
         its.close()
+        self.signs: tuple[Connection | int, ...] = (self._pipe, self._process.sentinel)
         self._lost = False
 
     def give(self, parts: deque[range]) -> None:
@@ -144,7 +146,7 @@ class _Helper:
             self.given.append(part)
             # whether it is still there is seen when it is to answer
             with suppress(OSError):
-                self.pipe.send_bytes(marshal.dumps((part.start, part.stop)))
+                self._pipe.send_bytes(marshal.dumps((part.start, part.stop)))
 
     def take(self, parts: deque[range]) -> list[Outcome]:
         """What it has found in its next part.
@@ -153,7 +155,10 @@ class _Helper:
         process will meet the same, and can tell it.
         """
         try:
-            raw = self.pipe.recv_bytes()
+            # one that ended before it took its end of the pipe leaves no sign there
+            if not self._pipe.poll():
+                raise EOFError
+            raw = self._pipe.recv_bytes()
         except (EOFError, OSError):
             self._lost = True
             parts.extend(self.given)
@@ -166,7 +171,7 @@ class _Helper:
         """End it, whatever it does."""
         self._process.kill()
         self._process.join()
-        self.pipe.close()
+        self._pipe.close()
 
 
 def _context() -> DefaultContext | ForkContext:
@@ -174,6 +179,19 @@ def _context() -> DefaultContext | ForkContext:
 
     # a forked process starts at once and has all that this one has loaded; with other threads it may hang
     return get_context("fork" if sys.platform == "linux" and active_count() == 1 else None)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Start processes that an interrupt does not reach, which a terminal sends to all: it waits for this one."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _help(pipe: Connection, other: Connection, work: Sequence[Work], settings: Settings) -> None:
