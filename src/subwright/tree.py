@@ -84,7 +84,7 @@ class Tree(NamedTuple):
         path: of its folder, as messages give it.
         plugin: it is a plugin's.
         agents: those of its files that have a name.
-        sources: the text of each, by path.
+        sources: the source of each, by path, for findings to name: its text may be left out.
     """
 
     path: str
