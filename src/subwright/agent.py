@@ -66,6 +66,9 @@ class Entry(NamedTuple):
 class Agent:
     """A file that Claude Code may load as an agent.
 
+    Args:
+        raw: the bytes of the file.
+
     Attributes:
         source: the file.
         text: the whole of its text, as it stands there.

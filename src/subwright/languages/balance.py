@@ -17,6 +17,7 @@ class Unclosed(NamedTuple):
 
 _DEEPEST = 50  # brackets in each other: more is no example that a person wrote
 
+# What may stay open begins with one of these.
 _OPENS = lazy("[\"'`($<]")
 # Every place in a shell code where something may open, close or hide.
 _SHELL = lazy(
