@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pytest
+from click.testing import CliRunner
 
 from subwright import client
+from subwright.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADER = ROOT / "tests/data/loader"
@@ -37,6 +39,13 @@ def require(found: Found | None, what: str) -> Found:
             pytest.fail(f"{what} is missing, and SUBWRIGHT_REQUIRE_ALL is set")
         pytest.skip(f"{what} is missing")
     return found
+
+
+def linted(*args: str) -> tuple[int, str, str]:
+    """The exit status of `subwright lint`, and what it prints to stdout and to stderr."""
+    result = CliRunner().invoke(main, ["lint", *args])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    return result.exit_code, result.stdout, result.stderr
 
 
 @cache

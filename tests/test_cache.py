@@ -16,11 +16,11 @@ from typing import Any
 import jinja2
 import pytest
 from benchmarks import corpus
-from click.testing import CliRunner
+from support import linted
 
 from subwright import cache, data, linter, run
 from subwright.cache import Entry, FileCache, Store
-from subwright.cli import linting, main
+from subwright.cli import linting
 from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root
 from subwright.linter import Checked
@@ -51,17 +51,11 @@ def kept(tmp_path: Path) -> Callable[[], list[Path]]:
     return lambda: sorted((tmp_path / "cache/lint").glob("[0-9a-f]*.*"))
 
 
-def printed(*args: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, ["lint", *args])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-    return result.exit_code, result.stdout, result.stderr
-
-
 def same(*args: str) -> tuple[int, str, str]:
     """What runs with the cache print, once it knows the files and once more, which is what one without it prints."""
-    without = printed("--no-cache", *args)
-    assert printed(*args) == without
-    assert printed(*args) == without
+    without = linted("--no-cache", *args)
+    assert linted(*args) == without
+    assert linted(*args) == without
     return without
 
 
@@ -83,26 +77,26 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_nothing_changed(project: Path, looked_at: list[str]) -> None:
-    first = printed()
+    first = linted()
     assert len(looked_at) == FILES
     looked_at.clear()
-    assert printed() == first
+    assert linted() == first
     assert looked_at == []
 
 
 def test_one_file_changed(project: Path, looked_at: list[str]) -> None:
-    printed()
+    linted()
     first, second, *_ = sorted(AGENTS.iterdir())
     text = first.read_text(encoding="utf-8")
     looked_at.clear()
     first.write_text(text.replace(f"name: {first.stem}", f"name: {second.stem}"), encoding="utf-8")
-    _, out, _ = printed("--output-format", "concise")
+    _, out, _ = linted("--output-format", "concise")
     assert looked_at == [first.name]
     # what is found across files is found in a file that did not change
     assert f"{first}:2:7: error: " in out or f"{second}:2:7: error: " in out
     assert "duplicate-name" in out
     first.write_text(text, encoding="utf-8")
-    assert "duplicate-name" not in printed("--output-format", "concise")[1]
+    assert "duplicate-name" not in linted("--output-format", "concise")[1]
     same()
 
 
@@ -122,9 +116,9 @@ def test_what_was_printed_of_a_file_is_printed_again(
     monkeypatch.setattr(frames, "_frame", watched)
 
     def framed_by(*args: str) -> list[str]:
-        expected = printed("--no-cache", *args)
+        expected = linted("--no-cache", *args)
         framed.clear()
-        assert printed(*args) == expected
+        assert linted(*args) == expected
         return framed.copy()
 
     assert len(framed_by()) == FILES
@@ -152,7 +146,7 @@ def test_what_was_printed_of_a_file_is_printed_again(
     for name, advice in (("code-reviewer", True), ("x", False)):
         second.write_text(text.replace(first.stem, name), encoding="utf-8")
         assert framed_by() == [first.name, first.name, second.name]
-        assert ("did you mean `code-reviewer`" in printed()[1]) is advice
+        assert ("did you mean `code-reviewer`" in linted()[1]) is advice
     first.unlink()
     assert framed_by() == []
 
@@ -171,9 +165,9 @@ def test_what_was_found_across_files_is_known_for_the_same_summaries(
     monkeypatch.setattr("subwright.run.check_tree", watched)
 
     def compares(*args: str) -> bool:
-        expected = printed("--no-cache", *args)
+        expected = linted("--no-cache", *args)
         compared.clear()
-        assert printed(*args) == expected
+        assert linted(*args) == expected
         return compared != []
 
     assert compares()
@@ -187,7 +181,7 @@ def test_what_was_found_across_files_is_known_for_the_same_summaries(
     # what it hangs on: names, the order of the files, which are there, and whether the root is a plugin's
     second.write_text(text, encoding="utf-8")
     assert compares()
-    assert "duplicate-name" in printed()[1]
+    assert "duplicate-name" in linted()[1]
     moved = first.rename(first.with_suffix(".mdown"))
     assert compares()
     moved.rename(AGENTS / "zz.md")
@@ -229,7 +223,7 @@ def test_a_file_that_changes_while_it_is_looked_at(
 
     with monkeypatch.context() as patch:
         patch.setattr(run._Gathered, "compare", changing)
-        printed()
+        linted()
     assert {path.suffix for path in kept()} == {".files"}
     same()
 
@@ -289,16 +283,16 @@ def test_several_paths_in_one_root(project: Path, looked_at: list[str]) -> None:
         same("--output-format", "json", *map(str, paths))
     # what was found for some paths is known for others
     looked_at.clear()
-    printed(str(third), str(second))
+    linted(str(third), str(second))
     assert looked_at == []
 
 
 def test_a_neighbour_is_no_file_that_was_linted(project: Path) -> None:
     first, second = sorted(AGENTS.iterdir())[:2]
     first.write_text("---\nname: a\ndescription: b\ncolor: Blue\n---\nx\n", encoding="utf-8")
-    assert "unknown-color" not in printed(str(second))[1]
-    assert "unknown-color" in printed(str(first))[1]
-    assert "unknown-color" not in printed(str(second))[1]
+    assert "unknown-color" not in linted(str(second))[1]
+    assert "unknown-color" in linted(str(first))[1]
+    assert "unknown-color" not in linted(str(second))[1]
     same()
 
 
@@ -447,9 +441,9 @@ def test_what_a_template_compiles_to(project: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_no_cache(project: Path, tmp_path: Path) -> None:
-    printed("--no-cache")
+    linted("--no-cache")
     Path("subwright.toml").write_text("[lint]\ncache = false\n", encoding="utf-8")
-    printed()
+    linted()
     assert not (tmp_path / "cache").exists()
 
 
@@ -467,12 +461,12 @@ def test_runs_that_are_not_remembered(
         name = "x" if count == 1 else f"x{number}"
         text = f"---\nname: {name}\ndescription: Reviews code\n---\nReview.\n"
         (AGENTS / f"{name}.md").write_text(text, encoding="utf-8")
-    printed(*args)
+    linted(*args)
     assert not (tmp_path / "cache").exists()
 
 
 def test_git_ignores_the_folder(project: Path, tmp_path: Path) -> None:
-    printed()
+    linted()
     assert (tmp_path / "cache/lint/.gitignore").read_text(encoding="utf-8") == "*\n"
     assert (tmp_path / "cache/lint/CACHEDIR.TAG").read_text().startswith("Signature: 8a477f597d2")
 
@@ -504,7 +498,7 @@ def test_a_user_without_a_home(project: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("mode", [0o770, 0o777, 0o707])
 def test_the_folder_is_for_its_owner(project: Path, tmp_path: Path, mode: int) -> None:
     folder = tmp_path / "cache/lint"
-    printed()
+    linted()
     assert folder.stat().st_mode & 0o777 == 0o700
     store = Store("files", "x")
     store.save(1)
@@ -521,7 +515,7 @@ def test_the_folder_is_for_its_owner(project: Path, tmp_path: Path, mode: int) -
 def test_files_are_for_their_owner_where_the_folder_is_not(project: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache/lint"
     folder.mkdir(parents=True, mode=0o755)
-    printed()
+    linted()
     modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}
     assert modes == {0o600}
 
@@ -531,7 +525,7 @@ def test_what_a_closed_umask_leaves_open(project: Path, tmp_path: Path) -> None:
     """Root's cache has servers beside, which another user runs."""
     before = os.umask(0o077)
     try:
-        printed()
+        linted()
     finally:
         os.umask(before)
     assert (tmp_path / "cache/lint").stat().st_mode & 0o777 == 0o700
@@ -598,7 +592,7 @@ def test_files_that_are_gone_are_forgotten(project: Path) -> None:
 
 def test_runs_at_the_same_time(project: Path) -> None:
     command = [sys.executable, "-m", "subwright", "lint", "--output-format", "json"]
-    expected = printed("--output-format", "json", "--no-cache")[1].encode()
+    expected = linted("--output-format", "json", "--no-cache")[1].encode()
     for _ in range(3):
         runs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
         assert {each.communicate()[0] for each in runs} == {expected}

@@ -9,15 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from benchmarks import corpus
-from click.testing import CliRunner
+from support import linted
 
 from subwright import files
-from subwright.cli import main
 from subwright.run import workers
 from subwright.run.workers import Outcome, Work
 from subwright.settings import Settings
@@ -46,8 +45,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[workers._Helper]:
     helpers: list[workers._Helper] = []
     start = workers._Helper.__init__
 
-    def noted(self: workers._Helper, *args: object) -> None:
-        start(self, *args)  # type: ignore[arg-type]
+    def noted(self: workers._Helper, work: Sequence[Work], settings: Settings) -> None:
+        start(self, work, settings)
         helpers.append(self)
 
     monkeypatch.setattr(workers._Helper, "__init__", noted)
@@ -55,10 +54,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[workers._Helper]:
 
 
 def printed(jobs: int) -> tuple[int, str, str]:
-    args = ["lint", "--no-cache", "--select", "ALL", "--output-format", "json", "--jobs", str(jobs)]
-    result = CliRunner().invoke(main, args)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-    return result.exit_code, result.stdout, result.stderr
+    style = ("--output-format", "json")
+    return linted("--no-cache", "--select", "ALL", *style, "--jobs", str(jobs))
 
 
 def elsewhere(monkeypatch: pytest.MonkeyPatch, do: Callable[[Work], object]) -> None:
@@ -77,7 +74,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, do: Callable[[Work], object]) -> 
 def test_processes_find_the_same(project: Path, started: list[workers._Helper], jobs: int) -> None:
     assert printed(jobs) == printed(1)
     assert len(started) == min(jobs - 1, FILES - 1)
-    assert not any(helper.given for helper in started)
+    assert not any(helper.given or helper._lost for helper in started)
 
 
 @needs_fork
@@ -95,7 +92,8 @@ def test_what_a_killed_process_had_is_checked_by_another(
     expected = printed(1)
     elsewhere(monkeypatch, die)
     assert printed(3) == expected
-    assert [helper._process.exitcode for helper in started] == [-signal.SIGKILL] * 2
+    # all are killed in the end: these were missed before
+    assert [helper._lost for helper in started] == [True, True]
 
 
 def test_processes_end_where_a_signal_is_ignored(project: Path) -> None:
