@@ -14,8 +14,7 @@ from subwright import claude_code, mojibake, reading
 from subwright.bun_yaml import MappingNode, SequenceNode
 from subwright.diagnostic import Source, Span
 from subwright.mojibake import Run
-from subwright.reading import Reading
-from subwright.spec import Field, Spec
+from subwright.spec import Field
 
 if TYPE_CHECKING:
     from subwright.contract import Contract
@@ -76,6 +75,14 @@ class Agent:
         place: where it stands.
         invalid: the offset of the first byte that is not UTF-8.
         looked: the paths that `exists` was asked for, and whether they were there.
+        marks: the text without ASCII letters, digits, blanks and line feeds, in UTF-8. Marks that stand side by side in
+            the text do so here, among few bytes: what is not found here need not be looked for in the text. Others may
+            come to stand side by side.
+        characters: the characters of the text, each once, that are neither printable ASCII nor a line feed.
+        reading: what the client makes of the file.
+        spec: the fields and the body; no fields where the client reads none.
+        tools: the first entries of `tools`; None where the field is missing.
+        disallowed: the first entries of `disallowedTools`.
     """
 
     def __init__(
@@ -91,7 +98,13 @@ class Agent:
         self.place = place or Place()
         self.invalid = invalid
         self.looked: dict[str, bool] = {}
-        self._raw = raw if invalid is None else source.text.encode()
+        self.marks = (raw if invalid is None else self.text.encode()).translate(None, _WORDS)
+        odd = self.marks.translate(None, _COMMON)
+        self.characters = "".join(sorted(set(odd.decode()))) if odd else ""
+        self.reading = reading.read(source, self.size)
+        self.spec = self.reading.spec
+        self.tools = self._entries("tools")
+        self.disallowed = self._entries("disallowedTools") or ()
 
     @classmethod
     def of(cls, path: str, raw: bytes, place: Place | None = None) -> Agent:
@@ -105,34 +118,9 @@ class Agent:
         return found
 
     @cached_property
-    def marks(self) -> bytes:
-        """The text without ASCII letters, digits, blanks and line feeds, in UTF-8.
-
-        Marks that stand side by side in the text do so here, among few bytes: what is not found here need not be
-        looked for in the text. Others may come to stand side by side.
-        """
-        return self._raw.translate(None, _WORDS)
-
-    @cached_property
-    def characters(self) -> str:
-        """The characters of the text, each once, that are neither printable ASCII nor a line feed."""
-        raw = self.marks.translate(None, _COMMON)
-        return "".join(sorted(set(raw.decode()))) if raw else ""
-
-    @cached_property
     def mojibake(self) -> list[Run]:
         """The parts of the text that were UTF-8 and were read in another encoding."""
         return mojibake.runs(self.text, self.characters)
-
-    @cached_property
-    def reading(self) -> Reading:
-        """What the client makes of the file."""
-        return reading.read(self.source, self.size)
-
-    @cached_property
-    def spec(self) -> Spec:
-        """The fields and the body; no fields where the client reads none."""
-        return self.reading.spec
 
     @property
     def links(self) -> tuple[tuple[str, Span], ...]:
@@ -203,16 +191,6 @@ class Agent:
         if read.problem:
             found.add(read.problem.reason)
         return frozenset(found.union(spec.data))
-
-    @cached_property
-    def tools(self) -> tuple[Entry, ...] | None:
-        """The first entries of `tools`; None where the field is missing."""
-        return self._entries("tools")
-
-    @cached_property
-    def disallowed(self) -> tuple[Entry, ...]:
-        """The first entries of `disallowedTools`."""
-        return self._entries("disallowedTools") or ()
 
     def _entries(self, name: str) -> tuple[Entry, ...] | None:
         found = self.field(name)
