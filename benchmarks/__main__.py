@@ -13,7 +13,7 @@ from benchmarks.measure import BenchmarkError
 from benchmarks.rows import Bench
 
 CORES = 2
-QUICK = (100, 1000)  # files between which the quick form looks at growth
+QUICK = (100, 300, 1000)  # numbers of files between which the quick form looks at growth
 
 
 def main() -> int:

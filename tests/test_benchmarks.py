@@ -13,7 +13,7 @@ from statistics import median
 
 import pytest
 from benchmarks import corpus, report, rows
-from benchmarks.measure import BenchmarkError, Command, compare, peak_memory, taken
+from benchmarks.measure import BenchmarkError, Command, Taken, compare, peak_memory, taken
 from benchmarks.peers import Peer, unseen
 from benchmarks.rows import ROWS, Bench, Row, Target
 from support import ROOT
@@ -125,7 +125,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         "agnix": counting(12),
         "cclint": Peer("one that is", (str(PROGRAMS / "subwright"), "lint")),
     }
-    return Bench(PROGRAMS, tmp_path, files=12, rounds=1, others=others, growth=(6, 12))
+    return Bench(PROGRAMS, tmp_path, files=12, rounds=1, others=others, growth=(4, 8, 12))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
@@ -137,6 +137,23 @@ def test_each_row_measures(row: rows.Measure, bench: Bench) -> None:
         assert f"| {each.what} |" in table
         assert each.target
         assert each.ours or each.ratio
+
+
+@pytest.mark.parametrize(
+    ("slower", "spread", "verdict"), [(0.0, "0%", "met"), (0.01, "25%", "not met")]
+)
+def test_growth_is_of_files_and_not_of_the_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, slower: float, spread: str, verdict: str
+) -> None:
+    def linted(command: Command) -> Taken:
+        command.prepare()
+        files = len(list((Path(command.cwd) / ".claude/agents").iterdir()))
+        seconds = 100 + files * (0.05 + slower * files / 4)  # a long start
+        return Taken(seconds, seconds)
+
+    monkeypatch.setattr(rows, "taken", linted)
+    [row] = rows.growth(bench)
+    assert (row.ratio, row.verdict) == (f"spread of {spread}", verdict)
 
 
 def test_what_is_missing_is_said(bench: Bench) -> None:
