@@ -32,7 +32,6 @@ needs_fork = pytest.mark.skipif(
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of some agents, which are enough for several processes here."""
     monkeypatch.setattr(workers, "PAYS", 2)
-    monkeypatch.setattr(workers, "FIRST", 1)
     monkeypatch.setattr(workers, "PART", 1)
     monkeypatch.chdir(tmp_path)
     corpus.write(tmp_path, FILES)
@@ -73,7 +72,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, do: Callable[[Work], object]) -> 
 @pytest.mark.parametrize("jobs", [2, 3, 30])
 def test_processes_find_the_same(project: Path, started: list[workers._Helper], jobs: int) -> None:
     assert printed(jobs) == printed(1)
-    assert len(started) == min(jobs - 1, FILES - 1)
+    assert len(started) == min(jobs - 1, FILES)
     assert not any(helper.given or helper._lost for helper in started)
 
 

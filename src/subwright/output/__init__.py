@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 
 from subwright.output.report import Counts, Report, statistics, summary
@@ -29,6 +30,11 @@ def render(style: str, report: Report) -> str:
         style: a key of `FORMATS`.
         report: what the linter found.
     """
+    return _form(style)(report)
+
+
+@cache
+def _form(style: str) -> Callable[[Report], str]:
     module, name = FORMATS[style]
     form: Callable[[Report], str] = getattr(import_module(f"subwright.output.{module}"), name)
-    return form(report)
+    return form

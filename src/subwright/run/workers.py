@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from multiprocessing.context import DefaultContext, ForkContext
 
 PAYS = 200  # files from which on other processes pay for their start
-FIRST = 50  # files that are checked before others start: what these load and compile, a forked process has
 PART = 16  # files that a process takes at a time, as long as there are many
 AHEAD = 3  # parts that another process is given before it has checked them, so that it never waits
 
@@ -63,11 +62,9 @@ def check(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outco
     Raises:
         OSError: a file cannot be read.
     """
-    alone = len(work) if jobs <= 1 or len(work) < PAYS else FIRST
-    for each in work[:alone]:
-        yield _check(each, settings)
-    if alone < len(work):
-        yield from _check_together(work[alone:], settings, jobs)
+    if jobs <= 1 or len(work) < PAYS:
+        return (_check(each, settings) for each in work)
+    return _check_together(work, settings, jobs)
 
 
 def _check(work: Work, settings: Settings) -> Outcome:
