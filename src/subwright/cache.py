@@ -12,9 +12,8 @@ import marshal
 import os
 import stat
 import sys
-from collections.abc import Iterable, Mapping
-from functools import cached_property, lru_cache
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, cached_property, lru_cache
 from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -364,7 +363,16 @@ class Store:
 
 def digest(raw: bytes, before: bytes = b"") -> bytes:
     """A digest of bytes, of which some may stand before: SHA-256, for which most processors have instructions."""
-    return sha256(before + raw if before else raw).digest()
+    found: bytes = _sha256()(before + raw if before else raw).digest()
+    return found
+
+
+@cache
+def _sha256() -> Callable[[bytes], Any]:
+    # to load OpenSSL takes as long as to check five files, and a run on so few remembers nothing
+    from hashlib import sha256
+
+    return sha256
 
 
 def _is_own(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from subwright import cache, files
-from subwright.cache import FileCache
+from subwright.cache import Entry, FileCache
 from subwright.diagnostic import Diagnostic, Source
 from subwright.discovery import Root, Targets
 from subwright.linter import Checked, check_tree, order, settle
@@ -99,7 +99,12 @@ def lint(
     roots = targets.roots if across else []
     asked = _asked(targets, roots)
     gathered = _Gathered(asked, memory)
-    missing = [Work(path, *about) for path, about in asked.items() if path not in gathered.entries]
+    remembered = memory is not None
+    missing = [
+        Work(path, *about, digested=remembered)
+        for path, about in asked.items()
+        if path not in gathered.entries
+    ]
     each = chain(
         map(gathered.add, workers.check(missing, settings, jobs)),
         map(gathered.add_template, _templates(targets, settings, load)),
@@ -117,7 +122,7 @@ def lint(
 
 
 def _asked(targets: Targets, roots: Iterable[Root]) -> dict[str, tuple[Root, str, bool]]:
-    """The files to read, each with the rest of its `Work`: those to report on, then their neighbours in some roots."""
+    """The files to read, each with the root, facts and `own` of its `Work`: what to report on comes first."""
     own = {id(root): (root, cache.facts(root), True) for root in targets.roots}
     asked = {path: own[id(root)] for path, root in targets.files.items()}
     for root in roots:
@@ -188,16 +193,14 @@ class _Gathered:
                 known.append(diagnostic)
 
     def _compared(self, root: Root, rules: Sequence[Rule]) -> Sequence[tuple[Any, ...]]:
-        folder = str(root.folder)
         named = [(p, entry) for p in root.files if (entry := self.entries.get(p)) and entry.summary]
-        about = summed_up(root.plugin, named)
-        found = self._memory.across(folder, about) if self._memory is not None else None
+        if self._memory is None:
+            return _compare(root, named, rules)
+        folder, about = str(root.folder), summed_up(root.plugin, named)
+        found: Sequence[tuple[Any, ...]] | None = self._memory.across(folder, about)
         if found is None:
-            agents = tuple([unpack_summary(path, entry) for path, entry in named])
-            tree = Tree(folder, root.plugin, agents, _Names())
-            found = tuple([pack_across(each) for each in check_tree(tree, rules)])
-            if self._memory is not None:
-                self._memory.put_across(folder, about, found)
+            found = _compare(root, named, rules)
+            self._memory.put_across(folder, about, found)
         return found
 
     def found(self, settings: Settings, silent: Collection[str]) -> Iterator[Found]:
@@ -240,6 +243,21 @@ class _Gathered:
         if known is None:
             return unpack(self.entries[path], self._sources[path])
         return Checked(known.source, known.found, known.ignores)
+
+
+def _compare(
+    root: Root, named: Iterable[tuple[str, Entry]], rules: Iterable[Rule]
+) -> tuple[tuple[Any, ...], ...]:
+    """What the rules across files find in a load root, packed.
+
+    Args:
+        root: the load root.
+        named: the files in it that have a summary, each with its entry.
+        rules: all rules.
+    """
+    agents = tuple([unpack_summary(path, entry) for path, entry in named])
+    tree = Tree(str(root.folder), root.plugin, agents, _Names())
+    return tuple([pack_across(each) for each in check_tree(tree, rules)])
 
 
 class _Names(dict[str, Source]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import signal
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -35,12 +34,14 @@ class Work(NamedTuple):
         root: that it stands in.
         facts: what is known of that, as the cache has it.
         own: it is to be reported on; of a neighbour only what the rules across files need is looked for.
+        digested: its digest is needed, by which what is found in it will be remembered.
     """
 
     path: str
     root: Root
     facts: str
     own: bool
+    digested: bool
 
 
 class Outcome(NamedTuple):
@@ -72,7 +73,8 @@ def _check(work: Work, settings: Settings) -> Outcome:
     agent = Agent.of(work.path, raw, linter.place(work.path, work.root, settings))
     rules = settings.rules_for(work.path) if work.own else ()
     checked = linter.check_agent(agent, rules)
-    entry = pack(cache.digest(raw), work.facts, work.own, checked)
+    digest = cache.digest(raw) if work.digested else b""
+    entry = pack(digest, work.facts, work.own, checked)
     return Outcome(work.path, entry, None if entry.silent else agent.text)
 
 
@@ -184,6 +186,8 @@ def _without_interrupts() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
+    import signal
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -193,6 +197,8 @@ def _without_interrupts() -> Iterator[None]:
 
 def _help(pipe: Connection, other: Connection, work: Sequence[Work], settings: Settings) -> None:
     """What a helper does until the first process ends or ends it."""
+    import signal
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # so that only the first process has it, whose end is seen by it
     other.close()
