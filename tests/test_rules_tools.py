@@ -13,7 +13,7 @@ from support import SERENA, claude
 from subwright import claude_code, client, linter
 from subwright.agent import Agent
 from subwright.rules import every
-from subwright.rules.entries import meaning
+from subwright.rules.tools.entries import meaning
 
 RULES = [rule for rule in every().values() if rule.family == "tools"]
 

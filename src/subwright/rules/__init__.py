@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from subwright.rules.ignores import Allowed
     from subwright.tree import Tree
 
-# In the order in which documentation shows them; each is a module of this package.
+# In the order in which documentation shows them; each is a module of this package, or a folder of modules.
 FAMILIES = (
     "loading",
     "fields",
@@ -53,7 +53,7 @@ class Rule(NamedTuple):
     Attributes:
         name: in kebab-case; it reads well after "allow".
         severity: of everything that it finds.
-        family: the module that it stands in.
+        family: the module or folder that it stands in.
         check: yields the findings in an agent; in the family `tree`, pairs of a source and a finding in a load root.
         stops: what it finds keeps Claude Code from loading the file.
         fixable: some of its findings have a fix.
@@ -125,7 +125,7 @@ def rule(
     def register(check: C) -> C:
         name = check.__name__.strip("_").replace("_", "-")
         assert name not in _RULES, f"two rules are named {name}"
-        family = check.__module__.rpartition(".")[2]
+        family = check.__module__.split(".")[2]
         _RULES[name] = Rule(
             name,
             severity,

@@ -21,6 +21,7 @@ from subwright.claude_code import (
     mcp_server,
 )
 from subwright.diagnostic import Edit, Fix, Source, Span
+from subwright.errors import did_you_mean
 from subwright.patterns import lazy
 
 Kind: TypeAlias = Literal[
@@ -153,6 +154,26 @@ def _foreign(bare: str) -> Meaning | None:
 def server_of(entry: str) -> str | None:
     """The MCP server of which an entry of `tools` asks for tools."""
     return mcp_server(bare_tool(entry)) if meaning(entry).kind == "server" else None
+
+
+def own_servers(agent: Agent) -> set[str]:
+    """The servers that the agent's `mcpServers` names."""
+    servers = agent.data.get("mcpServers")
+    names: set[str] = set()
+    for item in servers if isinstance(servers, list) else [servers]:
+        names |= {item} if isinstance(item, str) else {*item} if isinstance(item, dict) else set()
+    return names
+
+
+def advice_on(agent: Agent, text: str) -> str:
+    """What to do about a name that is no tool."""
+    if text.lower().split()[0] in ("all", "any", "everything", "full", "inherit"):
+        return "leave `tools` out to give it all tools"
+    if text in (agent.place.servers or frozenset()) | own_servers(agent):
+        return f"write `mcp__{text}` for all tools of that server"
+    return did_you_mean(text, TOOLS, 0.75) or (
+        "`Bash` runs programs; a tool of an MCP server is `mcp__server__tool`"
+    )
 
 
 def either(tools: Iterable[str]) -> str:
