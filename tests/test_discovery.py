@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from subwright import discovery
 from subwright.discovery import NoAgentsError, Targets, defaults, find, root_of
 from subwright.errors import SubwrightError
 
@@ -188,6 +189,30 @@ def test_neighbours_are_known(make: Make) -> None:
     targets = find([Path(".claude/agents/b.md")])
     assert list(targets.files) == [str(Path(".claude/agents/b.md"))]
     assert [len(root.files) for root in targets.roots] == [2]
+
+
+def test_files_by_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f".claude/agents/{folder}a{n}.md" for folder in ("", "b/", "b/c/") for n in range(3)]
+    names += [f"plugin/agents/{n}.md" for n in range(3)] + ["plugin/more/a.md", "elsewhere/a.md"]
+    make(dict.fromkeys(names, AGENT))
+    manifest = {"name": "p", "agents": ["./more/a.md"]}
+    make({"plugin/.claude-plugin/plugin.json": json.dumps(manifest)})
+    walked: list[Path] = []
+    walk = discovery._walk
+
+    def counted(folder: Path) -> Iterator[str]:
+        walked.append(folder)
+        return walk(folder)
+
+    monkeypatch.setattr(discovery, "_walk", counted)
+    here = Path.cwd()
+    for paths in ([Path(name) for name in names], [here / name for name in names]):
+        targets = find(paths)
+        assert [len(files) for files in shown(targets).values()] == [9, 4, 1]
+        assert [len(root.files) for root in targets.roots] == [9, 4, 1]
+        # pre-commit names thousands of files
+        assert len(walked) == 2
+        walked.clear()
 
 
 def test_wrong_paths(make: Make) -> None:

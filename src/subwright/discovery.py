@@ -117,10 +117,10 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
         NoAgentsError: a path without any agent or template.
         OSError: a file that cannot be read.
     """
-    targets = Targets()
+    targets, around = Targets(), _Around(configured)
     for path in paths:
         if path.is_dir():
-            _folder(path, configured, targets)
+            _folder(path, configured, around, targets)
         elif not path.exists():
             raise SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
         elif _suffix(path.name) not in _SUFFIXES:
@@ -133,7 +133,7 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
         elif is_template(path):
             targets.templates.append(path)
         else:
-            root = _enclosing(path, configured) or Root(path.parent, (str(path),))
+            root = around.root(path.parent) or Root(path.parent, (str(path),))
             targets.add(root, [] if is_documentation(path, root.folder) else [str(path)])
     targets.templates = list(dict.fromkeys(targets.templates))
     return targets
@@ -195,7 +195,7 @@ def _folders(config: Config, base: Path, pattern: str) -> list[Path]:
 
 def root_of(path: Path, configured: Sequence[Path] = ()) -> Root:
     """The load root that a file stands in, or would stand in; one of its own where it is in none."""
-    return _enclosing(path, configured) or Root(path.parent, ())
+    return _Around(configured).root(path.parent) or Root(path.parent, ())
 
 
 def _near(path: Path) -> str | None:
@@ -204,7 +204,7 @@ def _near(path: Path) -> str | None:
     return None
 
 
-def _folder(folder: Path, configured: Sequence[Path], targets: Targets) -> None:
+def _folder(folder: Path, configured: Sequence[Path], around: _Around, targets: Targets) -> None:
     roots = list(_roots(folder, configured))
     if roots:
         for root in roots:
@@ -212,12 +212,12 @@ def _folder(folder: Path, configured: Sequence[Path], targets: Targets) -> None:
         if not any(root.files for root in roots):
             raise _nothing(folder)
         return
-    around = _enclosing(folder, configured)
-    if around is not None:
-        files = [file for file in around.files if Path(file).is_relative_to(folder)]
+    whole = around.root(folder)
+    if whole is not None:
+        files = [file for file in whole.files if Path(file).is_relative_to(folder)]
         if not files:
             raise _nothing(folder)
-        targets.add(around, files)
+        targets.add(whole, files)
         return
     templates = [path for path in sorted(folder.glob("*.md")) if is_template(path)]
     if templates:
@@ -254,7 +254,7 @@ def _search(folder: Path, configured: Sequence[Path]) -> Iterator[Root]:
             folders.remove("agents")
             if here / "agents" not in inside:
                 yield _project(here / "agents")
-        if here.name == "agents" and here.parent.name == ".claude" and here == folder:
+        if here == folder and _is_agents(here):
             folders.clear()
             yield _project(here)
         if ".claude-plugin" in folders:
@@ -266,19 +266,41 @@ def _project(folder: Path) -> Root:
     return Root(folder, tuple(_walk(folder)), servers=_servers(project / ".mcp.json"))
 
 
-def _enclosing(path: Path, configured: Sequence[Path]) -> Root | None:
-    """The load root around a path, the nearest."""
-    whole = _absolute(path)
-    for folder in (whole, *whole.parents):
-        if any(folder == _absolute(root) for root in configured) or (
-            folder.name == "agents" and folder.parent.name == ".claude"
-        ):
-            return _project(_as_given(path, folder))
-        if (folder / ".claude-plugin").is_dir():
-            for root in _plugins(_as_given(path, folder)):
+class _Around:
+    """The load roots around folders, each of which is walked once, however many folders in it are asked for.
+
+    Args:
+        configured: folders that the configuration names as load roots.
+    """
+
+    def __init__(self, configured: Iterable[Path]) -> None:
+        self._configured = frozenset(map(_absolute, configured))
+        self._roots: dict[Path, tuple[Root, ...]] = {}
+        self._around: dict[Path, Root | None] = {}
+
+    def root(self, folder: Path) -> Root | None:
+        """The load root around a folder, the nearest, which may be itself."""
+        if folder not in self._around:
+            self._around[folder] = self._nearest(folder)
+        return self._around[folder]
+
+    def _nearest(self, path: Path) -> Root | None:
+        whole = _absolute(path)
+        for folder in (whole, *whole.parents):
+            is_root = folder in self._configured or _is_agents(folder)
+            if not is_root and not (folder / ".claude-plugin").is_dir():
+                continue
+            given = _as_given(path, folder)
+            if given not in self._roots:
+                self._roots[given] = (_project(given),) if is_root else tuple(_plugins(given))
+            for root in self._roots[given]:
                 if whole.is_relative_to(_absolute(root.folder)):
                     return root
-    return None
+        return None
+
+
+def _is_agents(folder: Path) -> bool:
+    return folder.name == "agents" and folder.parent.name == ".claude"
 
 
 def _absolute(path: Path) -> Path:
