@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from support import linted
 
-from subwright import ignores, linter
+from subwright import ignores, lint, lint_text, linter
 from subwright.agent import Agent, Place
 from subwright.diagnostic import Severity, Span
 from subwright.rules import Finding, Rule, every
@@ -216,3 +218,41 @@ def test_not_added_where_no_comment_reaches() -> None:
         found = linter.settle(linter.check_agent(agent, RULES), RULES)
         assert found
         assert ignores.added(agent, found).startswith(text.removesuffix("\n")[:3])
+
+
+# What rules find that do not look at one text by itself
+
+ALLOW_SAME = "# subwright: allow duplicate-name\n"
+
+
+def test_mending_keeps_what_allows_a_rule_across_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first, second = Path(".claude/agents/a.md"), Path(".claude/agents/b.md")
+    first.parent.mkdir(parents=True)
+    text = "---\nname: same\ndescription: d\n---\nx\n"
+    first.write_text(allowed := text.replace("name", f"{ALLOW_SAME}name"))
+    second.write_text(text)  # which is the one that is loaded
+    assert linted()[:2] == (0, "")
+    assert linted("--diff") == (0, "", "")
+    assert linted("--fix")[:2] == (0, "")
+    assert first.read_text() == allowed
+    assert lint_text(allowed, first).findings == ()
+    # where the second is gone it is unused, which only a run over all files can tell
+    second.unlink()
+    [found] = lint(first).findings
+    assert (found.rule, found.fix) == ("unused-ignore", None)
+
+
+def test_mending_keeps_what_a_template_allows_in_what_it_renders_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "---\ntemplate:\n  summary: s\nname: x\ndescription: d\n"
+        "# subwright: allow disabled-tool\ntools: Read, TodoWrite\n---\nx\n"
+    )
+    Path("x.md").write_text(text)
+    assert "disabled-tool" not in linted("x.md")[1]
+    assert linted("x.md", "--diff") == (0, "", "")

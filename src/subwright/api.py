@@ -194,8 +194,7 @@ def lint_text(
         given = _given(config, select, extend_select, ignore, strict)
         name = os.fspath(path) if path is not None else None
         agent = linter.unwritten(raw, name, given.settings)
-        rules = given.settings.rules_for(agent.source.path)
-        found = linter.settle(linter.check_agent(agent, rules), rules)
+        found = linter.check_text(agent, given.settings)
     return _lint(found, (agent.source.path,), given)
 
 

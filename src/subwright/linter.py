@@ -13,7 +13,7 @@ from subwright.agent import Agent, Place
 from subwright.diagnostic import Diagnostic, Edit, Source, Span
 from subwright.discovery import Root
 from subwright.ignores import Ignore
-from subwright.rules import APART, Finding, Rule, every, resolve
+from subwright.rules import Finding, Rule, every, resolve
 from subwright.rules.ignores import Allowed
 from subwright.settings import Settings
 from subwright.tree import Summary, Tree, summarise
@@ -32,6 +32,7 @@ class Checked:
         ignores: the comments in it.
         summary: what the rules across files need of it; None where it has no name.
         looked: the paths that rules have looked for, and whether they were there.
+        template: the text is a template's source.
     """
 
     def __init__(
@@ -41,12 +42,15 @@ class Checked:
         ignores: tuple[Ignore, ...] = (),
         summary: Summary | None = None,
         looked: Mapping[str, bool] | None = None,
+        *,
+        template: bool = False,
     ) -> None:
         self.source = source
         self.found = list(found)
         self.ignores = ignores
         self.summary = summary
         self.looked = looked or {}
+        self.template = template
 
 
 def check(agent: Agent, rules: Iterable[Rule]) -> list[Diagnostic]:
@@ -70,8 +74,7 @@ class _Choice:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.rules = rules
-        self._alone = [rule for rule in rules if rule.family not in APART]
-        self._needed = frozenset().union(*(rule.needs for rule in self._alone))
+        self._needed = frozenset().union(*(rule.needs for rule in rules))
         self._calls: dict[tuple[bool, frozenset[str]], _Calls] = {}
 
     def calls(self, agent: Agent) -> _Calls:
@@ -81,8 +84,8 @@ class _Choice:
         if found is None:
             found = self._calls[template, traits] = [
                 (rule, rule.check)
-                for rule in self._alone
-                if (rule.source or not template) and (not rule.needs or rule.needs & traits)
+                for rule in self.rules
+                if rule.looks_at(template=template) and (not rule.needs or rule.needs & traits)
             ]
         return found
 
@@ -102,7 +105,14 @@ def _calls_for(agent: Agent, rules: tuple[Rule, ...]) -> _Calls:
 def check_agent(agent: Agent, rules: Sequence[Rule]) -> Checked:
     """What rules find in an agent, with the comments in it and what the rules across files need of it."""
     found = check(agent, rules)
-    return Checked(agent.source, found, ignores.parse(agent), summarise(agent), agent.looked)
+    return Checked(
+        agent.source,
+        found,
+        ignores.parse(agent),
+        summarise(agent),
+        agent.looked,
+        template=agent.place.template,
+    )
 
 
 def check_tree(tree: Tree, rules: Iterable[Rule]) -> list[Diagnostic]:
@@ -115,12 +125,18 @@ def check_tree(tree: Tree, rules: Iterable[Rule]) -> list[Diagnostic]:
     return sorted(found, key=order)
 
 
-def settle(checked: Checked, rules: Sequence[Rule]) -> list[Diagnostic]:
-    """What remains of the findings in a text when its comments have been heard, and what is wrong with these."""
+def settle(checked: Checked, rules: Sequence[Rule], *, alone: bool = False) -> list[Diagnostic]:
+    """What remains of the findings in a text when its comments have been heard, and what is wrong with these.
+
+    Args:
+        checked: the text and what was found.
+        rules: that were to run.
+        alone: only those ran that look at the text by itself; what allows others may be needed.
+    """
     if not checked.ignores:
         return checked.found
-    ran = {rule.name: rule for rule in rules}
-    known = every() | ran
+    ran = {r.name for r in rules if not alone or r.looks_at(template=checked.template)}
+    known = every() | {rule.name: rule for rule in rules}
     used: set[tuple[Ignore, str]] = set()
     kept = []
     waiting = sorted(checked.ignores, key=lambda ignore: ignore.lines, reverse=True)
@@ -142,12 +158,12 @@ def settle(checked: Checked, rules: Sequence[Rule]) -> list[Diagnostic]:
         if not allowing:
             kept.append(diagnostic)
     unused = tuple(
-        (ignore, name)
+        (ignore, name, rule)
         for ignore in checked.ignores
         for name, _ in ignore.names
         if (rule := resolve(name, known)) and rule.name in ran and (ignore, name) not in used
     )
-    allowed = Allowed(checked.source, checked.ignores, unused)
+    allowed = Allowed(checked.source, checked.ignores, unused, checked.template)
     kept += [_diagnostic(r, checked.source, f) for r in rules for f in r.in_comments(allowed)]
     return sorted(kept, key=order)
 
@@ -207,9 +223,10 @@ def template_place(path: str) -> Place:
     return Place(path=path, template=True)
 
 
-def check_text(agent: Agent, settings: Settings) -> Checked:
-    """What the rules that hold for an agent's path find in it."""
-    return check_agent(agent, settings.rules_for(agent.source.path))
+def check_text(agent: Agent, settings: Settings) -> list[Diagnostic]:
+    """What the rules that hold for an agent's path find in its text by itself, when its comments have been heard."""
+    rules = settings.rules_for(agent.source.path)
+    return settle(check_agent(agent, rules), rules, alone=True)
 
 
 # Mending
@@ -224,9 +241,7 @@ def mend(agent: Agent, settings: Settings) -> str:
         return agent.text
     text = agent.text
     for _ in range(MOST_PASSES):
-        checked = check_text(agent, settings)
-        rules = settings.rules_for(agent.source.path)
-        text = fixed(agent.text, settle(checked, rules))
+        text = fixed(agent.text, check_text(agent, settings))
         if text == agent.text:
             break
         agent = Agent(Source(agent.source.path, text), text.encode(), agent.place)

@@ -170,9 +170,10 @@ def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
     if request.fix:
         # the text goes on to whoever asked for it, with the findings beside it
         sys.stdout.buffer.write(mended.encode() if mended != agent.text else raw)
-        agent = Agent.of(agent.source.path, mended.encode(), agent.place)
+        if mended != agent.text:
+            agent = Agent.of(agent.source.path, mended.encode(), agent.place)
+    found = linter.check_text(agent, chosen)
     rules = chosen.rules_for(agent.source.path)
-    found = linter.settle(linter.check_agent(agent, rules), rules)
     report = output.Report(tuple(found), (agent.source.path,), rules)
     told = _told(request, report)
     linting.print_told(request, told, err=request.fix)

@@ -73,6 +73,10 @@ class Rule(NamedTuple):
     needs: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
 
+    def looks_at(self, *, template: bool) -> bool:
+        """Whether it is asked about the text of one file by itself, or about the source of a template."""
+        return self.family not in APART and (self.source or not template)
+
     def in_tree(self, tree: Tree) -> Iterator[tuple[Source, Finding]]:
         """What it finds in a load root, each with its text; nothing where it is a rule for single files."""
         return self.check(tree) if self.family == "tree" else iter(())

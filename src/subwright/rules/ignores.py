@@ -8,7 +8,7 @@ from typing import NamedTuple
 from subwright.diagnostic import Edit, Fix, Severity, Source, Span
 from subwright.errors import did_you_mean
 from subwright.ignores import Ignore
-from subwright.rules import FAMILIES, Finding, every, resolve, rule
+from subwright.rules import FAMILIES, Finding, Rule, every, resolve, rule
 
 
 class Allowed(NamedTuple):
@@ -17,12 +17,14 @@ class Allowed(NamedTuple):
     Attributes:
         source: the text.
         ignores: all of them.
-        unused: the names in them that allowed nothing, of rules that have run.
+        unused: the names in them that allowed nothing, of rules that have run, and these rules.
+        template: the text is a template's source.
     """
 
     source: Source
     ignores: tuple[Ignore, ...]
-    unused: tuple[tuple[Ignore, str], ...]
+    unused: tuple[tuple[Ignore, str, Rule], ...]
+    template: bool = False
 
 
 @rule(Severity.WARNING)
@@ -99,14 +101,17 @@ def unused_ignore(allowed: Allowed) -> Iterator[Finding]:
     ---
     ```
     """
-    unused = set(allowed.unused)
-    for ignore, name in allowed.unused:
-        span = next(span for known, span in ignore.names if known == name)
-        without = [known for known, _ in ignore.names if (ignore, known) not in unused]
-        # several unused names of one comment go in one edit, which the first of them carries
-        first = next(known for known, _ in ignore.names if (ignore, known) in unused)
+    unused: dict[Ignore, dict[str, Rule]] = {}
+    for ignore, name, one in allowed.unused:
+        unused.setdefault(ignore, {})[name] = one
+    for ignore, name, _ in allowed.unused:
+        span, gone = next(s for known, s in ignore.names if known == name), unused[ignore]
+        without = [known for known, _ in ignore.names if known not in gone]
+        # `--fix` has one file before it, and may not see what a rule finds in several, or in what a template renders to
+        seen = all(one.looks_at(template=allowed.template) for one in gone.values())
         fix = None
-        if name == first:
+        # several unused names of one comment go in one edit, which the first of them carries
+        if seen and name == next(iter(gone)):
             fix = _rename(ignore, without) if without else _remove(allowed.source, ignore)
         yield Finding(span, f"nothing here needs `{name}` to be allowed", None, fix)
 

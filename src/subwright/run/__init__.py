@@ -242,7 +242,7 @@ class _Gathered:
         known = self._templates.get(path)
         if known is None:
             return unpack(self.entries[path], self._sources[path])
-        return Checked(known.source, known.found, known.ignores)
+        return Checked(known.source, known.found, known.ignores, template=known.template)
 
 
 def _compare(

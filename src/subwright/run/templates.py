@@ -61,7 +61,7 @@ def check_template(path: Path, settings: Settings, load: Load) -> Iterator[Check
             for (name, span, rule, _), diagnostic in found.items()
             if name == source.path and rule in names and (span, rule) not in seen
         ]
-        yield Checked(source, own, ignores.parse(agent))
+        yield Checked(source, own, ignores.parse(agent), template=True)
 
 
 def _in_variants(template: Template, settings: Settings) -> Iterator[Diagnostic]:
