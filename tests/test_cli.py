@@ -479,6 +479,31 @@ def test_stdout_that_cannot_be_written(words: str, redirection: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", ["list databases", "render --database pg", "lint agents"])
+def test_stderr_that_is_closed(words: str) -> None:
+    command = [sys.executable, "-m", "subwright", *words.split()]
+    plain = subprocess.run(command, cwd=ROOT, capture_output=True)
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    result = subprocess.run(closed, cwd=ROOT, stdout=subprocess.PIPE)
+    assert (result.returncode, result.stdout) == (plain.returncode, plain.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("lint -", "stdin is closed"), ("install sqlalchemy-specialist", "which database")],
+)
+def test_stdin_that_is_closed(words: str, said: str, tmp_path: Path) -> None:
+    result = subprocess.run(
+        ["sh", "-c", f'"$0" -m subwright {words} <&-', sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+    assert said in result.stderr
+
+
 def test_reader_that_goes_away_is_no_error() -> None:
     result = subprocess.run(
         ["sh", "-c", '"$0" -m subwright list databases | head -1', sys.executable],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 import sys
@@ -16,7 +18,7 @@ from click.testing import CliRunner, Result
 from conftest import ROOT
 from support import claude
 
-from subwright import linter
+from subwright import files, linter
 from subwright.agent import Agent
 from subwright.cli import main
 from subwright.diagnostic import Diagnostic
@@ -38,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     Path(".git").mkdir()
 
-    def run(*arguments: str, stdin: str | None = None) -> Result:
+    def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(main, ["lint", *arguments], input=stdin)
 
     return run
@@ -273,6 +275,102 @@ def test_add_ignores_makes_a_clean_start(run: Run) -> None:
     assert "unused-ignore" in concise(run)
 
 
+def test_add_ignores_leaves_what_it_cannot_help(run: Run) -> None:
+    AGENTS.mkdir(parents=True)
+    raws = {
+        "latin": b"---\nname: latin\ndescription: Does caf\xe9\nnope: 1\n---\nDo caf\xe9 \xff\n",
+        "utf16": "---\nname: wide\n---\n".encode("utf-16"),
+        "empty": b"",
+    }
+    for name, raw in raws.items():
+        (AGENTS / f"{name}.md").write_bytes(raw)
+    assert run("--add-ignores").exit_code == 1
+    assert {name: (AGENTS / f"{name}.md").read_bytes() for name in raws} == raws
+
+
+def test_add_ignores_allows_mojibake(run: Run) -> None:
+    write(odd=GOOD + "It doesnâ€™t matter.\n")
+    run("--add-ignores")
+    assert run("--strict").exit_code == 0
+    with (AGENTS / "odd.md").open("a", encoding="utf-8") as file:
+        file.write("\nIt doesnâ€™t matter.\n")
+    assert rules_of(run()) == ["mojibake"]  # the comment is not about the rest of the file
+
+
+def test_a_file_of_two_names_is_changed_once(run: Run) -> None:
+    write(wrong=WRONG)
+    (AGENTS / "link.md").symlink_to("wrong.md")
+    run("--add-ignores")
+    once = (AGENTS / "wrong.md").read_text(encoding="utf-8")
+    assert [once.count(f" {rule}") for rule in ("unknown-tool", "unknown-key")] == [1, 1]
+    assert "unknown-tool" not in rules_of(run())
+
+
+@pytest.mark.parametrize("option", ["--fix", "--add-ignores"])
+def test_what_was_changed_before_a_failure_is_said(
+    run: Run, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    write(a=WARNED, b=WARNED, c=WARNED)
+    replace = files._replace
+
+    def fail(target: Path, content: bytes) -> None:
+        if target.name == "b.md":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replace(target, content)
+
+    monkeypatch.setattr(files, "_replace", fail)
+    result = run(option)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: cannot write `.claude/agents/b.md`: Permission denied\n"
+        "  help: 1 of 3 files were changed before it; the rest is as it was\n"
+    )
+    changed = [(AGENTS / name).read_text() != WARNED for name in ("a.md", "b.md", "c.md")]
+    assert changed == [True, False, False]
+
+
+# Files that are none
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_file(run: Run) -> None:
+    write(good=GOOD)
+    for name, target in (("loop.md", "loop.md"), ("gone.md", "nowhere.md")):
+        (AGENTS / name).symlink_to(target)
+    os.mkfifo(AGENTS / "pipe.md")
+    assert run().stderr == "checked 1 file, found nothing\n"
+    assert run(str(AGENTS / "good.md")).exit_code == 0
+    for name in ("loop.md", "gone.md", "pipe.md"):
+        result = run(str(AGENTS / name))
+        assert result.exit_code == 2
+        assert f"`{AGENTS / name}`" in result.stderr
+        assert "help: " in result.stderr
+
+
+@pytest.mark.parametrize("name", ["", "pipe", "/dev/stdout", "/dev/null"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_report_goes_into_files_alone(run: Run, name: str) -> None:
+    write(wrong=WRONG)
+    os.mkfifo("pipe")
+    result = run("-o", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: `{name}` is not a file\n  help: ")
+    assert Path("pipe").is_fifo()
+
+
+def test_a_report_to_stdout(run: Run) -> None:
+    write(wrong=WRONG)
+    assert run("-o", "-").stdout == run().stdout
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("words", [("--select", ""), ("",), ("--templates", "nowhere")])
+def test_what_names_nothing_is_refused(run: Run, words: tuple[str, ...]) -> None:
+    write(wrong=WRONG)
+    result = run(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
 # stdin
 
 
@@ -293,6 +391,15 @@ def test_stdin_is_mended_to_stdout(run: Run) -> None:
     shown = run("-", "--diff", stdin=WARNED)
     assert shown.exit_code == 1
     assert "+color: blue" in click.unstyle(shown.stdout)
+
+
+def test_stdin_that_cannot_be_mended_is_reported_on_as_it_came(run: Run) -> None:
+    raw = b"---\nname: x\ndescription: caf\xe9\n---\nx\n"
+    seen = run("-", stdin=raw)
+    assert rules_of(seen) == ["not-utf8"]
+    mended = run("-", "--fix", stdin=raw)
+    assert mended.stdout_bytes == raw
+    assert "[not-utf8]" in mended.stderr
 
 
 @pytest.mark.parametrize("other", ["--add-ignores", "--client", "x.md"])

@@ -337,9 +337,10 @@ class Store:
             return None
         try:
             raw = files.content(str(self._path))
-            os.utime(self._path)  # so that it is not the first to go
         except OSError:
             return None
+        with contextlib.suppress(OSError):
+            os.utime(self._path)  # so that it is not the first to go
         if len(raw) <= SIZE or raw[:SIZE] != digest(raw[SIZE:], self._key):
             return None
         return marshal.loads(memoryview(raw)[SIZE:])

@@ -121,8 +121,14 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
     for path in paths:
         if path.is_dir():
             _folder(path, configured, around, targets)
+        elif path.is_symlink() and not path.exists():
+            raise SubwrightError(
+                f"`{path}` is a link to what is not there", help="take it away, or mend it"
+            )
         elif not path.exists():
             raise SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
+        elif not path.is_file():
+            raise SubwrightError(f"`{path}` is no file", help="an agent is a file or a link to one")
         elif _suffix(path.name) not in _SUFFIXES:
             from subwright import claude_code
 
@@ -373,15 +379,14 @@ def _walk(folder: Path) -> Iterator[str]:
             for entry in entries:
                 name = entry.name
                 path = prefix + name
-                if entry.is_dir():
-                    folders.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
-                elif (
-                    _suffix(name) in _SUFFIXES
-                    and entry.is_file()
-                    and not (
-                        (for_people or _DOCUMENTATION.fullmatch(name))
-                        and not _opens_frontmatter(path)
-                    )
+                try:
+                    if entry.is_dir():
+                        folders.append((path, for_people or name in _DOCUMENTATION_FOLDERS))
+                    is_agent = _suffix(name) in _SUFFIXES and entry.is_file()
+                except OSError:  # links in a circle
+                    continue
+                if is_agent and not (
+                    (for_people or _DOCUMENTATION.fullmatch(name)) and not _opens_frontmatter(path)
                 ):
                     found.append(path)
         # of two ways to a folder the first counts
@@ -406,7 +411,7 @@ def _json(path: Path) -> dict[str, Any] | None:
     """The object in a JSON file; None where there is none. What is wrong with such a file is not for us to say."""
     try:
         raw = path.read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # a name of a manifest may be no name of a file
         return None
     import json
 

@@ -154,12 +154,15 @@ def added(agent: Agent, found: Iterable[Diagnostic]) -> str:
     """The text of an agent with comments that allow findings, as many as a comment can reach.
 
     Above a field or a fence it is a line of its own, at the end of a line of prose it follows the text. What stands
-    before the frontmatter, or in frontmatter that cannot be read, no comment can reach.
+    before the frontmatter, or in frontmatter that cannot be read, no comment can reach. An empty file stays as it is,
+    and so does one with bytes that are not UTF-8, which would be lost.
 
     Args:
         agent: a file, or the source of a template.
         found: in it.
     """
+    if agent.invalid is not None or not agent.text.strip():
+        return agent.text
     names: dict[tuple[int, bool], dict[str, None]] = {}
     for diagnostic in found:
         where = _where(agent, diagnostic)

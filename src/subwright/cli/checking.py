@@ -154,8 +154,10 @@ def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
     """Lint the text on stdin.
 
     Raises:
-        SubwrightError: what is wrong with the configuration.
+        SubwrightError: stdin is closed, or what is wrong with the configuration.
     """
+    if sys.stdin is None:
+        raise SubwrightError("stdin is closed", help="`-` reads an agent's text from there")
     chosen = _settings(request, configuration)
     raw = sys.stdin.buffer.read()
     agent = linter.unwritten(raw, request.stdin_filename or None, chosen)
@@ -184,54 +186,80 @@ def run_on_stdin(request: Request, configuration: Config | None) -> NoReturn:
 
 
 def _mend(targets: Targets, chosen: Settings, *, show: bool) -> int:
-    """Make all fixes, or only show them; how many files change."""
-    changed = 0
-    for name, root in targets.files.items():
+    """Make all fixes, or only show them; how many files change.
+
+    Raises:
+        SubwrightError: a file cannot be written.
+        OSError: a file cannot be read.
+    """
+    places = {name: linter.place(name, root, chosen) for name, root in targets.files.items()}
+    places |= {str(path): linter.template_place(str(path)) for path in targets.templates}
+    changed: dict[Path, bytes] = {}
+    for name, where in places.items():
         path = Path(name)
         raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.place(name, root, chosen))
-        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
-    for path in targets.templates:
-        raw = path.read_bytes()
-        agent = Agent.of(str(path), raw, linter.template_place(str(path)))
-        changed += _change(path, raw, agent, linter.mend(agent, chosen), show=show)
-    return changed
+        agent = Agent.of(name, raw, where)
+        text = linter.mend(agent, chosen)
+        if text != agent.text:
+            changed[path] = text.encode()
+            if show:
+                from subwright.cli.writing import show_difference
+
+                show_difference(path, raw, changed[path])
+    if not show:
+        _write(changed)
+    return len(changed)
 
 
-def _change(path: Path, raw: bytes, agent: Agent, text: str, *, show: bool) -> bool:
-    if text == agent.text:
-        return False
-    if show:
-        from subwright.cli.writing import show_difference
+def _write(changed: Mapping[Path, bytes]) -> None:
+    """Write files.
 
-        show_difference(path, raw, text.encode())
-    else:
-        from subwright import files
+    Raises:
+        SubwrightError: one cannot be written; those before it are.
+    """
+    from subwright import files
 
-        files.write(path, text.encode())
-    return True
+    for done, (path, content) in enumerate(changed.items()):
+        try:
+            files.write(path, content)
+        except OSError as error:
+            raise SubwrightError(
+                f"cannot write `{path}`: {error.strerror}",
+                help=f"{done} of {len(changed)} files were changed before it; the rest is as it was",
+            ) from error
 
 
 def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
-    """Write comments that allow what is found today; how many files change."""
+    """Write comments that allow what is found today; how many files change.
+
+    Raises:
+        SubwrightError: a file cannot be written.
+        OSError: a file cannot be read.
+    """
     result = _lint(request, targets, chosen)
     by_path: dict[str, list[Diagnostic]] = {}
     for diagnostic in result.diagnostics:
         by_path.setdefault(diagnostic.source.path, []).append(diagnostic)
     from subwright import ignores
 
-    changed = 0
+    changed: dict[Path, bytes] = {}
+    real: set[str] = set()
     neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
     for name, found in by_path.items():
-        if name in neighbours:
-            continue
         path = Path(name)
+        # of two names of one file the first counts
+        if name in neighbours or os.path.realpath(path) in real:
+            continue
+        real.add(os.path.realpath(path))
         raw = path.read_bytes()
         root = targets.files.get(name)
         where = linter.place(name, root, chosen) if root else linter.template_place(name)
         agent = Agent.of(name, raw, where)
-        changed += _change(path, raw, agent, ignores.added(agent, found), show=False)
-    return changed
+        text = ignores.added(agent, found)
+        if text != agent.text:
+            changed[path] = text.encode()
+    _write(changed)
+    return len(changed)
 
 
 # The client

@@ -201,7 +201,7 @@ def is_over(agent: Rendered) -> bool:
 
 def progress(items: Iterable[T], length: int, label: str) -> Iterator[T]:
     """The items, with a bar on stderr from the first second on, where that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield from items
         return
     import time

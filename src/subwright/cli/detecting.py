@@ -104,7 +104,8 @@ def decided(
 
 def is_terminal() -> bool:
     """Whether there is somebody to ask."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    # Python has no stream where the descriptor is closed
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def places_of(settled: Settled) -> dict[str, str]:

@@ -45,7 +45,7 @@ def explain_command(name: str | None, style: str) -> None:
     from subwright.rules import FAMILIES, every, select
 
     known = every()
-    rules = list((select([name], known) if name else known).values())
+    rules = list((select([name], known) if name is not None else known).values())
     listed = name in (None, "ALL", *FAMILIES)
     if style == "json":
         click.echo(explained.as_json(rules))

@@ -474,8 +474,13 @@ def _print(place: Place, reports: Sequence[Report], interrupted: bool, diff: boo
             added, gone = _counts(found.before, found.after)
             click.echo(f"  `--diff` shows what would change: +{added} -{gone} lines")
     todo = {report.status.state for report in reports} - {"current"}
-    if todo & {"outdated", "missing", "edited"}:
+    if todo & {"outdated", "missing"}:
         click.echo("  help: `subwright install` brings them up to date", err=True)
+    if "edited" in todo:
+        click.echo(
+            "  help: `subwright install --force` writes an edited file anew, and keeps it as `.bak`",
+            err=True,
+        )
     if "foreign" in todo:
         click.echo(
             "  help: `subwright install TEMPLATE` takes a foreign file over; without its second line it is your own",

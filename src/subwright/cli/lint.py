@@ -23,7 +23,10 @@ def _names(
     """The names in lists that commas part; None where the option is not given."""
     if not values:
         return None
-    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+    names = tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+    if not names and param.name == "select":
+        raise click.BadParameter("it names no rule, so none would run")
+    return names
 
 
 def complete_rules(

@@ -10,13 +10,14 @@ import click
 
 from subwright import discovery
 from subwright.cache import FileCache, Printed, ReportCache
+from subwright.cli.common import template_folder
 from subwright.discovery import Targets
 from subwright.errors import SubwrightError
 
 if TYPE_CHECKING:
     from subwright.config import Config
 
-STDIN = "-"
+STREAM = "-"  # as a path stdin, as a file to write stdout
 REMEMBERED = 10  # files from which on a run is worth remembering
 
 
@@ -56,7 +57,7 @@ def run(request: Request, configuration: Config | None) -> NoReturn:
     """
     _refuse_what_does_not_fit(request)
     here = Path.cwd()
-    if request.paths == (STDIN,):
+    if request.paths == (STREAM,):
         from subwright.cli import checking
 
         checking.run_on_stdin(request, configuration)
@@ -75,16 +76,31 @@ def run(request: Request, configuration: Config | None) -> NoReturn:
 
 
 def _refuse_what_does_not_fit(request: Request) -> None:
+    if "" in request.paths:
+        raise SubwrightError("a path is empty", help="without a path the project is linted")
+    if request.templates is not None:
+        template_folder(request.templates)
+    if request.output_file not in (None, STREAM):
+        _refuse_no_file(request.output_file or "")
     if request.fix + request.diff + request.add_ignores > 1:
         raise SubwrightError("`--fix`, `--diff` and `--add-ignores` do not go together")
-    if STDIN in request.paths and len(request.paths) > 1:
+    if STREAM in request.paths and len(request.paths) > 1:
         raise SubwrightError("`-` stands for stdin, and does not go with other paths")
-    if request.paths == (STDIN,) and request.add_ignores:
+    if request.paths == (STREAM,) and request.add_ignores:
         raise SubwrightError("`--add-ignores` writes into files, and does not go with `-`")
-    if request.paths == (STDIN,) and request.client is not None:
+    if request.paths == (STREAM,) and request.client is not None:
         raise SubwrightError("`--client` reads files, and does not go with `-`")
-    if request.stdin_filename is not None and request.paths != (STDIN,):
+    if request.stdin_filename is not None and request.paths != (STREAM,):
         raise SubwrightError("`--stdin-filename` goes with the path `-` alone")
+
+
+def _refuse_no_file(name: str) -> None:
+    # a file is replaced as a whole, and a pipe, a device or an open file is not
+    is_open = name.startswith(("/dev/std", "/dev/fd/", "/proc/"))
+    path = Path(name)
+    if not name or is_open or (path.exists() and not path.is_file()):
+        advice = "name a file; without `--output-file`, or with `-`, findings go to stdout"
+        raise SubwrightError(f"`{name}` is not a file", help=advice)
 
 
 # Earlier runs
@@ -131,11 +147,11 @@ def tell(request: Request, told: Printed) -> NoReturn:
 
 def print_told(request: Request, told: Printed, *, err: bool = False) -> None:
     """Print what a run found; with `err` on stderr."""
-    if request.output_file is not None:
+    if request.output_file not in (None, STREAM):
         from subwright import files
 
         plain = click.unstyle(told.text)
-        files.write(Path(request.output_file), (plain + "\n" if plain else "").encode())
+        files.write(Path(request.output_file or ""), (plain + "\n" if plain else "").encode())
     elif told.text:
         click.echo(told.text, err=err)
     if told.summary:
