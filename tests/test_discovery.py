@@ -215,6 +215,108 @@ def test_files_by_name(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
         walked.clear()
 
 
+def test_agents_by_name_stand_beside_each_other(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(
+        {
+            "agents/a.md": AGENT,
+            "agents/more/b.md": AGENT,
+            "agents/t.md": TEMPLATE,
+            "agents/.mcp.json": '{"mcpServers": {"s": {}}}',
+            "team/agent.md": AGENT,
+            "team/other.md": AGENT,
+        }
+    )
+    [root] = find([Path("agents/a.md"), Path("agents/more/b.md")]).roots
+    assert (root.folder, len(root.files), root.servers) == (Path("agents"), 3, frozenset({"s"}))
+    assert find([Path("agents/t.md")]).templates == [Path("agents/t.md")]
+    # of another folder nobody says that its agents belong together
+    assert [len(r.files) for r in find([Path("team/agent.md"), Path("team/other.md")]).roots] == [
+        1,
+        1,
+    ]
+    # nor of what is above the working directory
+    monkeypatch.chdir("agents/more")
+    [root] = find([Path("b.md")]).roots
+    assert (root.folder, root.files) == (Path(), ("b.md",))
+
+
+@pytest.mark.parametrize(
+    "folder", ["plugins", ".", "../{here}", "{absolute}", "{absolute}/plugins"]
+)
+def test_configured_roots_are_found_by_every_name(make: Make, folder: str) -> None:
+    names = [f"plugins/{plugin}/{agent}.md" for plugin in "pq" for agent in "ab"]
+    make(dict.fromkeys(names, AGENT))
+    here = Path.cwd()
+    given = Path(folder.format(here=here.name, absolute=here))
+    roots = find([given], [Path("plugins/p"), Path("plugins/q")]).roots
+    assert [(here / root.folder).name for root in roots] == ["p", "q"]
+    assert [len(root.files) for root in roots] == [2, 2]
+
+
+def test_a_path_that_goes_back(make: Make) -> None:
+    make({".claude/agents/a.md": AGENT, ".claude/agents/sub/b.md": AGENT})
+    straight = find([Path(".claude/agents/a.md")])
+    assert shown(find([Path(".claude/agents/sub/../a.md")])) == shown(straight)
+    found = find([Path(".claude/agents/../agents/sub")])
+    assert list(found.files) == [str(Path(".claude/agents/sub/b.md"))]
+    # behind a link it may lead elsewhere
+    make({"elsewhere/in/c.md": AGENT, "elsewhere/d.md": AGENT})
+    Path("link").symlink_to("elsewhere/in")
+    assert list(find([Path("link/../d.md")]).files) == ["link/../d.md"]
+
+
+def test_the_folder_of_settings(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(
+        {
+            ".claude/agents/a.md": AGENT,
+            ".claude/commands/c.md": "",
+            ".mcp.json": '{"mcpServers": {"s": {}}}',
+        }
+    )
+    assert list(find([Path(".claude")]).files) == [str(Path(".claude/agents/a.md"))]
+    monkeypatch.chdir(".claude")
+    for path in (Path(), Path("agents")):
+        [root] = find([path]).roots
+        assert (root.files, root.servers) == ((str(Path("agents/a.md")),), frozenset({"s"}))
+    monkeypatch.chdir("agents")
+    assert list(find([Path()]).files) == ["a.md"]
+
+
+def test_an_agent_of_a_project_and_a_plugin_is_the_projects(make: Make) -> None:
+    manifest = {"name": "p", "agents": ["./.claude/agents/"]}
+    make({".claude/agents/a.md": AGENT, ".claude-plugin/plugin.json": json.dumps(manifest)})
+    for targets in (find([Path()]), defaults(Path.cwd()), find([Path(".claude/agents/a.md")])):
+        [root] = targets.files.values()
+        assert not root.plugin
+
+
+def test_manifests_that_name_no_folder(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(
+        {
+            "repo/.claude-plugin/marketplace.json": marketplace(
+                *({"name": "x", "source": source} for source in ("a\0b", "\ud800", "../out"))
+            ),
+            "repo/.claude-plugin/plugin.json": '{"name": "y", "agents": "../out/agents/a.md"}',
+            "out/agents/a.md": AGENT,
+        }
+    )
+    with pytest.raises(NoAgentsError):
+        find([Path("repo")])
+    monkeypatch.chdir("repo")
+    assert not defaults(Path.cwd())
+
+
+def test_an_agent_with_the_key_of_a_template_is_one(make: Make) -> None:
+    make({".claude/agents/a.md": TEMPLATE, "b.md": TEMPLATE})
+    targets = find([Path(".claude/agents/a.md"), Path("b.md")])
+    assert (list(targets.files), targets.templates) == (
+        [str(Path(".claude/agents/a.md"))],
+        [Path("b.md")],
+    )
+
+
 def test_wrong_paths(make: Make) -> None:
     make({"agents/a.md": AGENT, "x.txt": "", ".claude/agents/empty/x.txt": ""})
     with pytest.raises(SubwrightError, match="there is no file or folder `agent`") as error:

@@ -105,7 +105,8 @@ def is_template(path: Path) -> bool:
 def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
     """What paths on the command line mean.
 
-    A file is itself. A folder is every load root at or below it; else, inside of a load root, that part of it; else
+    A file is itself, beside the others of its load root or of the folder `agents` that it is in; outside of a load root
+    it may be a template. A folder is every load root at or below it; else, inside of a load root, that part of it; else
     the templates in it, where it has any; else a load root itself.
 
     Args:
@@ -118,31 +119,31 @@ def find(paths: Sequence[Path], configured: Sequence[Path] = ()) -> Targets:
         OSError: a file that cannot be read.
     """
     targets, around = Targets(), _Around(configured)
-    for path in paths:
+    for path in map(_plain, paths):
         if path.is_dir():
             _folder(path, configured, around, targets)
-        elif path.is_symlink() and not path.exists():
-            raise SubwrightError(
-                f"`{path}` is a link to what is not there", help="take it away, or mend it"
-            )
-        elif not path.exists():
-            raise SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
-        elif not path.is_file():
-            raise SubwrightError(f"`{path}` is no file", help="an agent is a file or a link to one")
-        elif _suffix(path.name) not in _SUFFIXES:
-            from subwright import claude_code
-
-            raise SubwrightError(
-                f"`{path}` is no Markdown file",
-                help=f"an agent's file ends in `{claude_code.SUFFIX}`",
-            )
-        elif is_template(path):
-            targets.templates.append(path)
+        elif not path.is_file() or _suffix(path.name) not in _SUFFIXES:
+            raise _no_agent(path)
         else:
-            root = around.root(path.parent) or Root(path.parent, (str(path),))
+            root = around.root(path.parent)
+            if is_template(path) and not (root and str(path) in root.files):
+                targets.templates.append(path)
+                continue
+            root = root or around.collection(path.parent) or Root(path.parent, (str(path),))
             targets.add(root, [] if is_documentation(path, root.folder) else [str(path)])
     targets.templates = list(dict.fromkeys(targets.templates))
     return targets
+
+
+def _plain(path: Path) -> Path:
+    """A path without `..` but at its start, where that names the same."""
+    if ".." not in path.parts:
+        return path
+    plain = Path(os.path.normpath(path))
+    try:
+        return plain if plain.samefile(path) else path
+    except OSError:
+        return path
 
 
 def defaults(here: Path) -> Targets:
@@ -204,6 +205,23 @@ def root_of(path: Path, configured: Sequence[Path] = ()) -> Root:
     return _Around(configured).root(path.parent) or Root(path.parent, ())
 
 
+def _no_agent(path: Path) -> SubwrightError:
+    """What is wrong with a path that is no folder and no Markdown file."""
+    if path.is_file():
+        from subwright import claude_code
+
+        return SubwrightError(
+            f"`{path}` is no Markdown file", help=f"an agent's file ends in `{claude_code.SUFFIX}`"
+        )
+    if path.exists():
+        return SubwrightError(f"`{path}` is no file", help="an agent is a file or a link to one")
+    if path.is_symlink():
+        return SubwrightError(
+            f"`{path}` is a link to what is not there", help="take it away, or mend it"
+        )
+    return SubwrightError(f"there is no file or folder `{path}`", help=_near(path))
+
+
 def _near(path: Path) -> str | None:
     if path.parent.is_dir():
         return did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
@@ -250,25 +268,31 @@ def _roots(folder: Path, configured: Sequence[Path]) -> Iterator[Root]:
 
 
 def _search(folder: Path, configured: Sequence[Path]) -> Iterator[Root]:
-    inside = [root for root in configured if root.is_relative_to(folder)]
-    for root in inside:
-        yield _project(root)
+    whole = _absolute(folder)
+    inside = {_absolute(root) for root in configured if _absolute(root).is_relative_to(whole)}
+    for root in sorted(inside):
+        yield _project(_as_given(folder, root))
     for path, folders, _ in os.walk(folder):
         here = Path(path)
+        top = here == folder
         folders[:] = sorted(set(folders) - _PASSED_OVER)
-        if here.name == ".claude" and "agents" in folders:
+        agents = [here / ".claude" / "agents"] if ".claude" in folders else []
+        if (whole if top else here).name == ".claude" and "agents" in folders:
             folders.remove("agents")
-            if here / "agents" not in inside:
-                yield _project(here / "agents")
-        if here == folder and _is_agents(here):
+            agents += [here / "agents"] if top else []
+        if top and _is_agents(whole):
             folders.clear()
-            yield _project(here)
+            agents.append(here)
+        for each in agents:
+            if each.is_dir() and _absolute(each) not in inside:
+                yield _project(each)
         if ".claude-plugin" in folders:
             yield from _plugins(here)
 
 
 def _project(folder: Path) -> Root:
-    project = folder.parent.parent if folder.parent.name == ".claude" else folder
+    whole = _absolute(folder)
+    project = whole.parent.parent if whole.parent.name == ".claude" else whole
     return Root(folder, tuple(_walk(folder)), servers=_servers(project / ".mcp.json"))
 
 
@@ -289,6 +313,17 @@ class _Around:
         if folder not in self._around:
             self._around[folder] = self._nearest(folder)
         return self._around[folder]
+
+    def collection(self, folder: Path) -> Root | None:
+        """The folder `agents` around a folder, the nearest below the working directory: agents that belong together."""
+        whole, here = _absolute(folder), Path.cwd()
+        for each in (whole, *whole.parents):
+            if each.name == "agents" and (each == whole or each.is_relative_to(here)):
+                given = _as_given(folder, each)
+                if given not in self._roots:
+                    self._roots[given] = (_project(given),)
+                return self._roots[given][0]
+        return None
 
     def _nearest(self, path: Path) -> Root | None:
         whole = _absolute(path)
@@ -333,7 +368,7 @@ def _plugins(folder: Path) -> Iterator[Root]:
         if isinstance(source, str):  # others are fetched from elsewhere
             base = Path(os.path.normpath(folder / source))
             own = _json(base / ".claude-plugin" / "plugin.json") or {}
-            if base.is_dir() and base.is_relative_to(folder):
+            if base.is_dir() and _absolute(base).is_relative_to(_absolute(folder)):
                 yield from _plugin(base, {**own, **entry})
 
 
@@ -344,7 +379,7 @@ def _plugin(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Root]:
     for name in names:
         if isinstance(name, str):
             path = Path(os.path.normpath(folder / name))
-            if path.is_relative_to(folder):
+            if _absolute(path).is_relative_to(_absolute(folder)):
                 files += _walk(path) if path.is_dir() else [str(path)] if path.is_file() else []
     if files:
         configured = manifest.get("mcpServers")
