@@ -130,6 +130,7 @@ def test_unclosed() -> None:
         ("<example>\n<example>\nx\n</example>\n", [1]),
         ("x\n</example>\n", [2]),
         ("<details>\n<summary>x</summary>\n\ny\n", [1]),
+        ("<Details>\n", [1]),
         ("<details>\n<summary>x</summary>\n\ny\n\n</details>\n", []),
         ("<a-b>\n<c>\nx\n</a-b>\n</c>\n", [2, 5]),
         ("Write <name> and <file>\n", []),

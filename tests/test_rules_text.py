@@ -239,6 +239,14 @@ def test_blanks_in_a_value_of_several_lines_stay() -> None:
     assert fixed("trailing-blank", text) == text.replace("name: a ", "name: a")
 
 
+@pytest.mark.parametrize("rule", ["trailing-blank", "mixed-line-ends"])
+def test_what_only_the_second_try_reads_is_let_be(rule: str) -> None:
+    front = "---\nname: a\ndescription: Use it when: \n---\n"
+    assert Agent.of("a.md", front.encode()).reading.strict
+    text = f"{front}x\r\ny\r\nz\r\nu\r\nv\r\nw\r\n"
+    assert fixed(rule, text) == text
+
+
 @pytest.mark.parametrize(
     ("body", "mended"),
     [

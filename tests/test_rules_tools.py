@@ -168,6 +168,24 @@ def test_fixes(front: str) -> None:
     assert linter.fixed(text, linter.check(again, RULES)) == text
 
 
+@pytest.mark.parametrize("first", ["LS", "Task(x)"])
+@pytest.mark.parametrize("second", ["- Read", '"Read"', "*", "[Read]", "@x", "| Read"])
+def test_what_comes_first_stays_what_it_is(first: str, second: str) -> None:
+    """To YAML the first character tells what a value is."""
+    before = agent(f"tools: {first}, {second}, Agent(x), Glob")
+    only = [rule for rule in RULES if rule.name in ("retired-tool", "tool-alias")]
+    after = Agent.of("agent.md", linter.fixed(before.text, linter.check(before, only)).encode())
+    assert after.reading.problem is None
+    assert bool(after.reading.strict) <= bool(before.reading.strict)
+    assert {entry.text for entry in after.tools or ()} >= {"Agent(x)", "Glob"}
+
+
+def test_a_tool_that_is_named_twice_is_one() -> None:
+    tested = agent("tools: Grep, Grep, Bash")
+    messages = [d.message for d in linter.check(tested, RULES) if d.rule == "search-beside-bash"]
+    assert messages == ["on Linux `Grep` is not given beside `Bash`"]
+
+
 TOLD = {
     "Use the Write tool.": "Write",
     "Save it with the `Write` tool.": "Write",

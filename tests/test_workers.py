@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -160,6 +161,24 @@ def test_a_daemon_lints_alone(project: Path) -> None:
     daemon.start()
     daemon.join()
     assert (project / "said").read_text() == repr(printed(1))
+
+
+@needs_fork
+def test_beside_other_threads_no_process_is_forked(
+    project: Path, started: list[workers._Helper]
+) -> None:
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        found = printed(2)
+    finally:
+        done.set()
+        other.join()
+    assert found == printed(1)
+    assert started == []
+    assert printed(2) == found
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 300, 5000])

@@ -41,7 +41,7 @@ class Entry(NamedTuple):
     Most of it is packed once more: of thousands of files few are looked into.
 
     Attributes:
-        digest: of the file.
+        digest: of the file; nothing in a run that remembers nothing.
         facts: what is known of its load root.
         own: the rules for single files ran; in a neighbour only what the rules across files need was looked for.
         looked: the paths that rules have looked for, and whether they were there.

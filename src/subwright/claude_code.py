@@ -57,7 +57,6 @@ PERMISSION_MODES = (  # `manual` is another word for `default`
     "plan",
     "manual",
 )
-CACHE_TTLS = ("5m", "1h")
 
 FIELDS = {
     field.name: field
@@ -304,9 +303,6 @@ HOOK_OPTIONS: dict[str, dict[str, str]] = {
 }
 
 SERENA_VERSION = "2.1.0"
-SERENA_COMMAND = (
-    "serena start-mcp-server --context claude-code --project-from-cwd --agent-interface tools"
-)
 SERENA_TOOLS = _words(  # without `--agent-interface tools` only the last of these is served
     """
     replace_content replace_in_files replace_symbol_body insert_after_symbol insert_before_symbol

@@ -31,7 +31,7 @@ _USE = lazy(
     re.IGNORECASE,
 )
 # what is quickly found wherever that, or `_TO`, may be found
-_NAMED_AGENT = re.compile(r"-(?=\w++[`*]{0,3} (?:\w{3}-?)?(agent))")
+_NAMED_AGENT = re.compile(r"-(?=\w++[`*]{0,3} (?:\w{3}-?)?((?i:agent)))")
 _TO_NAME = re.compile(r"`(?<=[tT][oO] `|[hH][eE] `)\w++-")
 _GOES_ON = lazy(r"\w|[-_/:.]\w")
 _REACH = 100  # characters that such words may take
@@ -40,9 +40,12 @@ _TO = lazy(
     rf" `(?P<name>{_NAME})`(?! \w)",
     re.IGNORECASE,
 )
-_TO_WORDS = ("elegate", "and off", "andoff", "and-off", "defer", "Defer", "scalate")
+_TO_WORDS = ("delegate", "hand", "defer", "escalate")  # of which that has one, in any case
 _FENCE = lazy(r"\n```")
-_SHOWN = lazy(r"<|\b(?:user|assistant|context|commentary):|e\.g\.|for example", re.IGNORECASE)
+_SHOWN = lazy(
+    r"<(?!!--\s*subwright:)|\b(?:user|assistant|context|commentary):|e\.g\.|for example",
+    re.IGNORECASE,
+)
 _EXAMPLE = lazy(
     r"(?:^|-)(?:your|my|some|any|name|example|sample|custom|new|other|foo|bar|type|specific)(?:-|$)"
 )
@@ -158,8 +161,10 @@ def _told(agent: Agent) -> Iterator[re.Match[str]]:
         used = _USE.search(text, max(body.start, at - _REACH), end)
         if used and not _GOES_ON.match(text, end):
             yield used
-    if b"`-" in marks and _TO_NAME.search(text, *body) and any(word in text for word in _TO_WORDS):
-        yield from _TO.finditer(text, *body)
+    if b"`-" in marks and _TO_NAME.search(text, *body):
+        lower = text.lower()
+        if any(word in lower for word in _TO_WORDS):
+            yield from _TO.finditer(text, *body)
 
 
 def _said_to_it(text: str, told: Iterable[re.Match[str]], body: Span) -> Iterator[re.Match[str]]:

@@ -217,7 +217,7 @@ def _longer_fence(agent: Agent, fence: Fence) -> Fix | None:
 
 _TAG = lazy(r"<(/?)([A-Za-z][A-Za-z0-9_.-]{0,60})(?:\s[^<>\n]{0,200})?(/?)>")
 # Without one of these no tag lacks its other half; the second, which is quicker told, is found wherever the first is.
-_DETAILS = re.compile("<(?=details)")
+_DETAILS = re.compile("<(?=(?i:details))")
 _HALF = lazy(r"<[/dD]")
 # Of HTML: never closed, not always closed, or closed in the middle of a line.
 _UNPAIRED = lazy(

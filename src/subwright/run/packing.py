@@ -13,12 +13,19 @@ from subwright.linter import Checked
 from subwright.tree import Summary
 
 
-def pack(content: bytes, facts: str, own: bool, checked: Checked) -> Entry:
-    """The entry of a file."""
+def pack(hashed: bytes, facts: str, own: bool, checked: Checked) -> Entry:
+    """The entry of a file.
+
+    Args:
+        hashed: the digest of the file; nothing where the entry will not be remembered.
+        facts: what is known of its load root, as the cache has it.
+        own: the rules for single files ran.
+        checked: what was found.
+    """
     found = [_pack_diagnostic(found) for found in checked.found]
     ignores = [_pack_ignore(ignore) for ignore in checked.ignores]
     return Entry(
-        content,
+        hashed,
         facts,
         own,
         tuple(checked.looked.items()),

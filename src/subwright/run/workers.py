@@ -63,9 +63,9 @@ def check(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outco
     Raises:
         OSError: a file cannot be read.
     """
-    if jobs <= 1 or len(work) < PAYS:
-        return (_check(each, settings) for each in work)
-    return _check_together(work, settings, jobs)
+    if jobs > 1 and len(work) >= PAYS and _may_start():
+        return _check_together(work, settings, jobs)
+    return (_check(each, settings) for each in work)
 
 
 def _check(work: Work, settings: Settings) -> Outcome:
@@ -80,14 +80,14 @@ def _check(work: Work, settings: Settings) -> Outcome:
 
 def _check_together(work: Sequence[Work], settings: Settings, jobs: int) -> Iterator[Outcome]:
     """Check files in this process and in helpers, each of which takes the next part when it has done one."""
-    from multiprocessing import connection, current_process
+    from multiprocessing import connection
 
     parts = deque(_parts(len(work), jobs))
     helpers: list[_Helper] = []
     try:
-        # a daemon may have no processes of its own, and a system may have no more of them
+        # a system may have no more of them
         with suppress(OSError):
-            for _ in range(0 if current_process().daemon else min(jobs - 1, len(parts))):
+            for _ in range(min(jobs - 1, len(parts))):
                 helpers.append(_Helper(work, settings))
                 helpers[-1].give(parts)
         while parts or any(helper.given for helper in helpers):
@@ -173,11 +173,18 @@ class _Helper:
         self._pipe.close()
 
 
+def _may_start() -> bool:
+    """Whether this process may have others: a daemon may not, and one that is forked beside other threads may hang."""
+    from multiprocessing import current_process
+
+    return not (current_process().daemon or (sys.platform == "linux" and active_count() > 1))
+
+
 def _context() -> DefaultContext | ForkContext:
     from multiprocessing import get_context
 
-    # a forked process starts at once and has all that this one has loaded; with other threads it may hang
-    return get_context("fork" if sys.platform == "linux" and active_count() == 1 else None)
+    # a forked process starts at once and has all that this one has loaded
+    return get_context("fork" if sys.platform == "linux" else None)
 
 
 @contextmanager

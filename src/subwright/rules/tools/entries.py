@@ -195,23 +195,23 @@ def dropped(agent: Agent, entry: Entry, entries: Sequence[Entry]) -> Fix | None:
 
 
 def safe(agent: Agent, title: str, edits: tuple[Edit, ...]) -> Fix | None:
-    """A fix of `tools` or `disallowedTools`, if the client then reads all other fields as before."""
-    front = agent.text[slice(*agent.spec.frontmatter)]
-    if agent.reading.strict or "&" in front:
-        if len(front) > MOST:
-            return None
-        text = agent.text
-        for span, new in reversed(edits):
-            text = text[: span.start] + new + text[span.end :]
-        after = reading.read(Source(agent.source.path, text), len(text.encode()))
-        changed = {
-            name
-            for name in {*agent.data, *after.spec.data}
-            if agent.data.get(name) != after.spec.data.get(name)
-        }
-        if len(changed) != 1:
-            return None
-    return Fix(title, edits)
+    """A fix of `tools` or `disallowedTools`, if the client then reads these anew and all other fields as before."""
+    start, end = agent.spec.frontmatter
+    if end - start > MOST:
+        return None
+    text = agent.text
+    for span, new in reversed(edits):
+        text = text[: span.start] + new + text[span.end :]
+    after = reading.read(Source(agent.source.path, text), len(text.encode()))
+    # what comes first tells YAML what a value is: a `-`, `*` or quote may now stand there
+    if after.problem or (after.strict and not agent.reading.strict):
+        return None
+    changed = {
+        name
+        for name in {*agent.data, *after.spec.data}
+        if agent.data.get(name) != after.spec.data.get(name)
+    }
+    return Fix(title, edits) if len(changed) == 1 else None
 
 
 def _with_separator(agent: Agent, entry: Entry, entries: Sequence[Entry]) -> Span | None:

@@ -206,9 +206,11 @@ def search_beside_bash(agent: Agent) -> Iterator[Finding]:
     found = [entry for entry in entries if entry.bare in NOT_BESIDE_BASH]
     removed = {named_tool(entry.text) for entry in agent.disallowed}
     if found and not removed & {"Bash", "*"}:
-        names = " and ".join(dict.fromkeys(f"`{entry.bare}`" for entry in found))
-        verb = "is" if len(found) == 1 else "are"
-        yield Finding(found[0].span, f"on Linux {names} {verb} not given beside `Bash`")
+        names = dict.fromkeys(f"`{entry.bare}`" for entry in found)
+        verb = "is" if len(names) == 1 else "are"
+        yield Finding(
+            found[0].span, f"on Linux {' and '.join(names)} {verb} not given beside `Bash`"
+        )
 
 
 @rule(Severity.WARNING, needs=("tools", "disallowedTools"))

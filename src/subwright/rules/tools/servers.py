@@ -63,8 +63,8 @@ def unconfigured_server(agent: Agent) -> Iterator[Finding]:
     """Tools of an MCP server are asked for that the project does not configure.
 
     Where neither the `.mcp.json` beside the agents nor the agent's `mcpServers` names the server, its tools are there
-    only for those who have it in their own settings. For all others Claude Code drops them and says nothing. `servers`
-    in the configuration allows more.
+    only for those who have it in their own settings. For all others Claude Code drops them and says nothing. What the
+    configuration names under `mcp-servers` is allowed too.
 
     ```fail servers=context7
     ---
