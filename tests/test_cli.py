@@ -504,6 +504,26 @@ def test_stdin_that_is_closed(words: str, said: str, tmp_path: Path) -> None:
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("module", ["subwright.cli", "subwright.cli.lint", "subwright.config"])
+def test_an_interrupt_while_a_command_starts(module: str, tmp_path: Path) -> None:
+    script = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Interrupting(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from subwright.__main__ import run
+sys.argv = ["subwright", "lint"]
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
 def test_reader_that_goes_away_is_no_error() -> None:
     result = subprocess.run(
         ["sh", "-c", '"$0" -m subwright list databases | head -1', sys.executable],

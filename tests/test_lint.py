@@ -364,6 +364,30 @@ def test_a_report_to_stdout(run: Run) -> None:
     assert not Path("-").exists()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_place_of_a_cache_is_not_waited_for(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SUBWRIGHT_CACHE_DIR", str(cache))
+    write(**{f"n{n}": WRONG for n in range(20)})
+    before = run()
+    saved = [path for path in cache.rglob("*") if path.suffix in (".files", ".report")]
+    assert len(saved) == 2
+    for path in saved:
+        path.unlink()
+        os.mkfifo(path)
+    assert run().stdout == before.stdout
+
+
+def test_configured_paths_are_refused_at_their_line(run: Run) -> None:
+    configure('strict = true\npaths = ["nowhere"]')
+    result = run()
+    assert result.exit_code == 2
+    assert "pyproject.toml:3: there is no file or folder `nowhere`" in result.stderr
+    assert "pyproject.toml" not in run("elsewhere").stderr
+
+
 @pytest.mark.parametrize("words", [("--select", ""), ("",), ("--templates", "nowhere")])
 def test_what_names_nothing_is_refused(run: Run, words: tuple[str, ...]) -> None:
     write(wrong=WRONG)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 
 
 def run() -> None:
@@ -12,10 +13,12 @@ def run() -> None:
     hundred objects were made, and once more at the end, would take a fifth of the time that `--help` needs.
     """
     gc.set_threshold(200_000)
-    from subwright.cli import main
-
     try:
+        from subwright.cli import main
+
         main(prog_name="subwright")
+    except KeyboardInterrupt:
+        sys.exit(130)
     finally:
         gc.freeze()
 

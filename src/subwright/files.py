@@ -8,13 +8,14 @@ import os
 from pathlib import Path
 
 _MOST = 1 << 16  # bytes that are read at once
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+# a pipe without a writer is empty, and not waited for
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def read(path: Path) -> bytes | None:
     """The content of a file, or nothing where there is none."""
     try:
-        return path.read_bytes()
+        return content(str(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -67,6 +67,12 @@ class Main(click.Group):
             _report_system_error(error)
             sys.exit(2)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt:  # of which click says that it is an error
+            sys.exit(130)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -135,12 +141,22 @@ def _closed() -> TextIO:
 def _report_system_error(error: OSError) -> None:
     """Print what the system says, with the name of what it says it of."""
     import contextlib
+    import errno
     import os
     import traceback
 
     message = error.strerror or str(error)
     if error.filename:
-        report(SubwrightError(f"{message} `{error.filename}`"))
+        remedies = {
+            errno.EACCES: "look at its owner and mode, and at those of its folder",
+            errno.EISDIR: "a file is needed there: take the folder away, or name another place",
+            errno.ENAMETOOLONG: "name a shorter path",
+            errno.ENOENT: "it was there a moment ago, or its folder is not: run it again",
+            errno.ENOSPC: "make room on that disk",
+            errno.EROFS: "write to another place: nothing can be changed there",
+        }
+        advice = remedies.get(error.errno or 0)
+        report(SubwrightError(f"{message} `{error.filename}`", help=advice))
         return
     frames = traceback.walk_tb(error.__traceback__)
     if any(frame.f_code is click.echo.__code__ for frame, _ in frames):

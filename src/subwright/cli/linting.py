@@ -63,7 +63,12 @@ def run(request: Request, configuration: Config | None) -> NoReturn:
         checking.run_on_stdin(request, configuration)
     about = discovery.configured(configuration) if configuration else discovery.Configured()
     paths = [Path(path) for path in request.paths] or about.paths
-    targets = discovery.find(paths, about.roots) if paths else discovery.defaults(here)
+    try:
+        targets = discovery.find(paths, about.roots) if paths else discovery.defaults(here)
+    except SubwrightError as error:
+        if configuration is None or request.paths:
+            raise
+        raise configuration.error("lint", "paths", error.message, error.help) from None
     memory = reports = None
     if _is_remembered(request, targets):
         memory, reports = _remembered(request, configuration, here)
