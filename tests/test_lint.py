@@ -380,6 +380,24 @@ def test_a_pipe_in_place_of_a_cache_is_not_waited_for(
     assert run().stdout == before.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[tool.subwright.lint.per-file-ignores]\n"a.md" = ["fields"]\n"b.md" = ["nonsense"]\n', 3),
+        ('[tool.subwright.lint.per-file-ignores]\n"x/*.md" = 1\n', 2),
+        ('[tool.subwright.lint]\nper-file-ignores."b.md" = ["nonsense"]\n', 2),
+        ('[tool.subwright.contract."agents/*.md"]\nsections = ["a"]\nnonsense = 1\n', 3),
+        ("[tool.subwright.contract]\n'a' = {max_words = 'x'}\n", 2),
+    ],
+)
+def test_configured_entries_are_refused_at_their_line(run: Run, text: str, line: int) -> None:
+    write(good=GOOD)
+    Path("pyproject.toml").write_text(text, encoding="utf-8")
+    result = run()
+    assert result.exit_code == 2
+    assert f"pyproject.toml:{line}: " in result.stderr
+
+
 def test_configured_paths_are_refused_at_their_line(run: Run) -> None:
     configure('strict = true\npaths = ["nowhere"]')
     result = run()

@@ -11,6 +11,7 @@ from subwright.patterns import lazy
 
 _HEADER = lazy(r"\s*\[\[?([^\]]*)\]")
 _KEY = lazy(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = lazy(r"""\s*(?:"[^"]*"|'[^']*'|[^."']+)\s*""")
 
 
 class ConfigError(SubwrightError):
@@ -64,24 +65,37 @@ class Config(NamedTuple):
             raise self.error(table, key, f"`{key}` is not a list of strings")
         return value
 
-    def unknown(self, table: str, key: str, known: Iterable[str]) -> ConfigError:
-        """The error for a key that means nothing."""
+    def unknown(
+        self, table: str, key: str, known: Iterable[str], *, within: str = ""
+    ) -> ConfigError:
+        """The error for a key that means nothing; `within` is as for `error`."""
         known = sorted(known)
         advice = did_you_mean(key, known) or "it takes " + ", ".join(known)
-        return self.error(table, key, f"unknown key `{key}` in {self.title(table)}", advice)
+        message = f"unknown key `{key}` in {self.title(table)}"
+        return self.error(table, key, message, advice, within=within)
 
     def title(self, table: str) -> str:
         """What messages call a table of it, or the whole of it."""
         names = ".".join((*self.prefix, *([table] if table else [])))
         return f"`[{names}]`" if names else f"`{self.path.name}`"
 
-    def error(self, table: str, key: str, message: str, help: str | None = None) -> ConfigError:
-        """An error at the line of a key."""
-        return ConfigError(f"{self.where(table, key)}: {message}", help=help)
+    def error(
+        self, table: str, key: str, message: str, help: str | None = None, *, within: str = ""
+    ) -> ConfigError:
+        """An error at the line of a key.
 
-    def where(self, table: str, key: str) -> str:
-        """The file and line of a key."""
-        return f"{self.path}:{self.line(*([table] if table else []), key)}"
+        Args:
+            table: that the key is in; the whole where it has no name.
+            key: that is wrong.
+            message: what is wrong with it.
+            help: what to do about it.
+            within: a table in that one which the key is in.
+        """
+        return ConfigError(f"{self.where(table, key, within=within)}: {message}", help=help)
+
+    def where(self, table: str, key: str, *, within: str = "") -> str:
+        """The file and line of a key; `within` is as for `error`."""
+        return f"{self.path}:{self.line(*filter(None, (table, within)), key)}"
 
     def line(self, *keys: str) -> int:
         """The line of a key in tables of it, or of the nearest thing around it that has one."""
@@ -112,7 +126,7 @@ def _line(text: str, wanted: tuple[str, ...]) -> int:
 
 
 def _parts(key: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in key.split("."))
+    return tuple(part.strip().strip("\"'") for part in _PART.findall(key))
 
 
 def find(start: Path) -> Config | None:

@@ -182,11 +182,11 @@ def _per_file_ignores(
     for pattern, names in entries.items():
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             message = f"`{pattern}` in `{key}` is not a list of rules"
-            raise config.error("lint", key, message)
+            raise config.error("lint", pattern, message, within=key)
         try:
             yield pattern, frozenset(_select(names, rules))
         except SubwrightError as error:
-            raise config.error("lint", key, error.message, error.help) from None
+            raise config.error("lint", pattern, error.message, error.help, within=key) from None
 
 
 def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:
@@ -203,7 +203,7 @@ def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:
         requirements = {}
         for key, value in entry.items():
             if key not in Contract.KEYS:
-                raise config.unknown("contract", key, Contract.KEYS)
+                raise config.unknown("contract", key, Contract.KEYS, within=pattern)
             values = value if isinstance(value, list) else [value]
             number = key.startswith("max_")
             kinds = (int,) if number else (str,)
@@ -211,7 +211,8 @@ def _contracts(config: Config) -> Iterable[tuple[str, Contract]]:
                 isinstance(item, kinds) and not isinstance(item, bool) for item in values
             ):
                 kind = "a whole number" if number else "a list of strings"
-                raise config.error("contract", pattern, f"`{key}` of `{pattern}` is not {kind}")
+                message = f"`{key}` of `{pattern}` is not {kind}"
+                raise config.error("contract", key, message, within=pattern)
             line = source.line_span(config.line("contract", pattern, key))
             requirements[key] = [Requirement(item, source, line) for item in values]
         yield pattern, Contract.of(requirements)
