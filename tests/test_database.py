@@ -144,6 +144,19 @@ def test_versions_of_other_engines_are_told_apart() -> None:
     assert "--database mariadb" in (caught.value.help or "")
 
 
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "mysqld  Ver 10.11.6-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64 (Debian 12)",
+        "mysql  Ver 15.1 Distrib 10.11.6-MariaDB, for debian-linux-gnu (x86_64)",
+        "5.5.5-10.11.6-MariaDB-log",
+        "10.11.6-MariaDB",
+    ],
+)
+def test_what_a_mariadb_server_prints(printed: str) -> None:
+    assert DATABASES["mariadb"].find_series(printed, DATABASES.values()).version == "10.11"
+
+
 def test_aliases() -> None:
     for alias, name in (("pg", "postgresql"), ("Postgres", "postgresql"), ("sqlite3", "sqlite")):
         found = find_database(alias, DATABASES)

@@ -126,7 +126,15 @@ POSTGRESQL = "services: {db: {image: 'postgres:17'}}\n"
             },
             ["mysql", "asyncmy"],
         ),
+        (
+            {
+                "compose.yaml": "services: {a: {image: 'mysql:${V}'}, b: {image: 'mysql:${W}'}}\n",
+                ".env": 'V=8.0 # the server\nW="8.0" # too\n',
+            },
+            ["mysql", "8.0"],
+        ),
         # URLs
+        ({".env": "DB_ENGINE=postgresql # in production\n"}, ["postgresql"]),
         ({".env": "DATABASE_URL=postgres://u:p@h/d\n"}, ["postgresql"]),
         ({".env": "export DB='postgresql+psycopg://u@h/d'\n"}, ["postgresql", "psycopg"]),
         ({".env": "DB=postgresql+psycopg_async://u@h/d\n"}, ["postgresql", "psycopg"]),
@@ -152,6 +160,12 @@ POSTGRESQL = "services: {db: {image: 'postgres:17'}}\n"
         ({"requirements.txt": "# asyncpg\n-r asyncmy\n--hash=asyncpg\n"}, []),
         ({"requirements.txt": "sqlalchemy[asyncio, asyncmy]>=2\n"}, ["mysql", "asyncmy"]),
         ({"requirements.txt": "asyncpg\naiosqlite\n"}, ["postgresql", "asyncpg"]),
+        ({"requirements.txt": "sqlalchemy[aiosqlite,asyncpg]\n"}, ["postgresql", "asyncpg"]),
+        (
+            {"requirements-docker.txt": "asyncpg\n", "requirements.txt": "aiosqlite\n"},
+            ["postgresql", "asyncpg"],
+        ),
+        ({"requirements-docs.txt": "asyncpg\n", "requirements.txt": "aiomysql\n"}, ["mysql"]),
         ({"requirements.txt": "asyncpg\npsycopg\n"}, ["postgresql", "asyncpg"]),
         ({"requirements.txt": "mariadb\naiomysql\n"}, ["mariadb", "aiomysql"]),
         ({"requirements.txt": "asyncpg\n", "requirements-dev.txt": "aiomysql\n"}, ["postgresql"]),
@@ -306,6 +320,9 @@ def test_a_database_that_is_not_offered_is_set_aside(tmp_path: Path) -> None:
         ("~2.0", True),
         ("~2", False),
         ("!=2.0.1", False),
+        ("^1.4||^2.1", False),
+        ("^1.4||~2.0", True),
+        (f"<{'9' * 5000}", False),
     ],
 )
 def test_requirements_that_exclude(requirement: str, excluded: bool) -> None:
@@ -324,6 +341,14 @@ def test_requirements_that_exclude(requirement: str, excluded: bool) -> None:
             [("pyproject.toml:3", ">=2,<2.1")],
         ),
         ({"uv.lock": 'name = "sqlalchemy"\nversion = "2.0.40"\n'}, [("uv.lock:1", "==2.0.40")]),
+        (
+            {"poetry.lock": 'name = "SQLAlchemy"\nversion = "1.4.1"\n'},
+            [("poetry.lock:1", "==1.4.1")],
+        ),
+        (
+            {"pyproject.toml": "[tool.poetry.dependencies]\nsqlalchemy = '^1.4 || ^2.1'\n"},
+            [("pyproject.toml:2", "^1.4||^2.1")],
+        ),
         ({"requirements-dev.txt": "sqlalchemy<2\n"}, []),
     ],
 )
@@ -375,6 +400,29 @@ def test_odd_files_are_passed_over(tmp_path: Path) -> None:
         (".env.example:2", "`X` is a `mysql` URL"),
         ("requirements.txt:1", "`asyncpg`"),
     ]
+
+
+def test_utf16_of_powershell(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_bytes("x==1\r\nasyncpg==0.30\r\n".encode("utf-16"))
+    assert [hint.place for hint in gather(tmp_path).hints] == ["requirements.txt:2"]
+
+
+def test_merges_of_merges_end(tmp_path: Path) -> None:
+    lines = ["a0: &a0 {image: 'mysql:8.4'}", "b0: &b0 {image: 'mysql:8.0'}"]
+    lines += [f"{x}{n}: &{x}{n} {{<<: [*a{n - 1}, *b{n - 1}]}}" for n in range(1, 40) for x in "ab"]
+    lines += ["services: {db: {<<: [*a39, *b39]}}"]
+    found = gather(write(tmp_path, {"compose.yaml": "\n".join(lines)}))
+    assert values(decide(found.hints, DATABASES)) == {"database": "mysql", "version": "8.4"}
+
+
+def test_an_image_shows_no_value_of_a_variable(tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": f"services: {{a: {{image: '${{T}}/postgres:16'}}, b: {{image: '{SECRET}/mysql'}}}}",
+        ".env": f"T={SECRET}\n",
+    }
+    says = [hint.says for hint in gather(write(tmp_path, files)).hints]
+    # what stands in the file itself is no secret
+    assert says == ["image `postgres` 16", f"image `{SECRET}/mysql`"]
 
 
 def test_aliases_of_aliases_end(tmp_path: Path) -> None:

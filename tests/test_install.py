@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from subwright.cli import detecting, main
+from subwright.cli.installing import _place
 from subwright.install import lockfile, opened, project, transaction
 from subwright.install.lockfile import Entry, Lock
 from subwright.install.transaction import Change
@@ -343,6 +344,9 @@ def test_the_nearest_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     below.mkdir(parents=True)
     # the user's own folder is no project's
     assert project(below) == below
+    (tmp_path.parent / "home").symlink_to(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path.parent / "home"))
+    assert project(below) == below
     (tmp_path / "work" / ".claude").mkdir()
     assert project(below) == tmp_path / "work"
     (tmp_path / "work" / "a" / ".git").write_text("gitdir: elsewhere\n")
@@ -362,6 +366,12 @@ def test_another_folder(run: Run, tmp_path: Path) -> None:
     assert sorted(snapshot(Path("new/agents"))) == ["one.md", LOCK, "two.md"]
     assert 'templates = "../../own"' in Path("new/agents", LOCK).read_text()
     assert states(run, "--dir", "new/agents") == {"one.md": "current", "two.md": "current"}
+    # what is around the working directory is not around a folder elsewhere
+    assert _place(None, "../other").root == tmp_path / "other"
+    # also where it is reached through a link
+    Path("linked").mkdir()
+    Path("linked/agents").symlink_to(Path("new/agents").resolve())
+    assert set(states(run, "--dir", "linked/agents").values()) == {"current"}
     for words in (["--user", "--dir", "x"], ["--project", "--dir", "x"]):
         assert "name two places" in run("status", *words).stderr
     assert "`--dir` is empty" in run("status", "--dir", "").stderr
@@ -740,6 +750,13 @@ def test_a_folder_that_leads_out_of_the_project(run: Run, tmp_path: Path) -> Non
     assert result.exit_code == 2
     assert "leads out of the project" in result.stderr
     assert list((tmp_path / "outside").iterdir()) == []
+    AGENTS.unlink()
+    AGENTS.symlink_to("agents")
+    for command in ("install", "status"):
+        assert "`.claude/agents` is a link in a circle" in run(command).stderr.replace(
+            f"{Path.cwd()}/", ""
+        )
+    AGENTS.unlink()
     assert run("install", "--dir", str(tmp_path / "outside")).exit_code == 0
 
 
@@ -1148,6 +1165,31 @@ def test_the_mode_of_a_file_is_kept(run: Run) -> None:
     make_templates(Path(), "more")
     assert run("install").exit_code == 0
     assert (AGENTS / "one.md").stat().st_mode & 0o777 == 0o600
+    (AGENTS / "one.md").write_text("by hand\n")
+    assert run("install", "--force").exit_code == 0
+    for name in ("one.md", "one.md.bak"):
+        assert (AGENTS / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_whose_name_is_taken_while_a_run_writes(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("install", "one")
+    (AGENTS / "one.md").write_text("by hand\n")
+    finish = transaction._finish
+
+    def take(folder: Path, steps: Any) -> list[str]:
+        (AGENTS / "one.md.bak").write_text("of another\n")
+        return finish(folder, steps)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transaction, "_finish", take)
+        result = run("install", "--force")
+    assert result.exit_code == 1
+    assert "one.md: was changed while this ran, and is left" in result.stderr
+    assert (held()["one.md"], held()["one.md.bak"]) == (b"by hand\n", b"of another\n")
+    assert run("install", "--force").exit_code == 0
+    assert held()["one.md.bak2"] == b"by hand\n"
 
 
 # --- any sequence ---------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from subwright.prove import Proof, blocks, record, report
 from subwright.prove import Result as Told
 from subwright.prove.database import scratch_database
 from subwright.prove.printed import compare
+from subwright.prove.project import Project, ProjectError
 from subwright.spec import parse
 
 MINI = ROOT / "tests" / "data" / "prove"
@@ -679,3 +680,11 @@ def test_failed_proof_is_made_again(run: Run, change: Change, templates: Path) -
     assert result.stdout.rstrip().endswith("0, try 2")
     mark.unlink()
     assert run("--retries", "0").exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["../x.txt", "/x.txt", "a/../../x.txt"])
+def test_no_file_of_a_frame_leads_out_of_the_project(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "project"
+    with pytest.raises(ProjectError, match="leads out of the project"):
+        Project(folder).write({"a.txt": "", name: "x"})
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.txt"]

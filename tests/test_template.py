@@ -291,6 +291,28 @@ def test_a_variable_that_does_not_apply_is_refused(make_template: Make) -> None:
         template.resolve({"DATABASE": "mysql", "POOLER": "transaction"})
 
 
+@pytest.mark.parametrize(
+    "when", ['database.has("update_returning")', "N > 3", "N is nonsense", "N.x.y"]
+)
+def test_a_condition_that_cannot_be_told_is_refused(make_template: Make, when: str) -> None:
+    template = make_template(
+        "<<DATABASE>> <<VERSION>> <<DRIVER>> <<N>> <<FOO>>",
+        f"{DATABASE}N: {{type: string, default: x, help: h}}\n"
+        f"FOO: {{type: bool, default: false, help: h, when: '{when}'}}\n",
+        databases=DATABASES,
+    )
+    with pytest.raises(SubwrightError) as caught:
+        template.resolve({"DATABASE": "pg", "FOO": True})
+    assert when in caught.value.message
+    assert caught.value.help
+
+
+@pytest.mark.parametrize("key", ["1", "~", "[a]"])
+def test_a_key_of_a_variable_that_is_no_text_is_refused(make_template: Make, key: str) -> None:
+    with pytest.raises(SubwrightError):
+        make_template("<<N>>", f"N: {{type: string, default: x, help: h, {key}: z}}")
+
+
 def test_template_cannot_reach_out(make_template: Make, tmp_path: Path) -> None:
     (tmp_path.parent / "secret.md").write_text("secret")
     for name in ("../secret.md", str(tmp_path.parent / "secret.md"), "missing.md"):

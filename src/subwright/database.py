@@ -146,7 +146,8 @@ class Database(NamedTuple):
         """
         text = _MARIADB_PREFIX.sub("", version.strip())
         # a mere number names no database, and to read the facts of the others takes time
-        for other in others if not _NUMBERS.fullmatch(text) else ():
+        own = self.title.lower() in text.lower()
+        for other in others if not (own or _NUMBERS.fullmatch(text)) else ():
             if other.name != self.name and any(
                 word in text.lower() for word in (other.name, other.title.lower())
             ):
@@ -154,7 +155,9 @@ class Database(NamedTuple):
                     f"`{version}` is a version of {other.title}, not of {self.title}",
                     help=f"use `--database {other.name}`",
                 )
-        found = _NUMBERS.search(text)
+        # "mysql  Ver 15.1 Distrib 10.11.6-MariaDB": the server's own is the one before its name
+        before = max(0, text.lower().find(f"-{self.title.lower()}"))
+        found = _NUMBERS.search(text, text.rfind(" ", 0, before) + 1)
         if found is None:
             raise VersionError(f"`{version}` is no version of {self.title}", help=self._choices())
         wanted = numbers(found[0])

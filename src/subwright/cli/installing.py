@@ -78,7 +78,9 @@ class Place:
         """
         if entry.templates not in self.libraries:
             folder = (
-                Path(os.path.normpath(self.folder / entry.templates)) if entry.templates else None
+                Path(os.path.normpath(self.folder.resolve() / entry.templates))
+                if entry.templates
+                else None
             )
             self.libraries[entry.templates] = library(folder)
         return self.libraries[entry.templates]
@@ -129,7 +131,8 @@ def _place(place: str | None, folder: str | None) -> Place:
     if folder is not None:
         if not folder:
             raise click.UsageError("`--dir` is empty: it takes a folder")
-        return Place(Path(folder), installed_agents.project(Path(folder).absolute()))
+        around = Path(os.path.abspath(folder))  # noqa: PTH100  # `absolute` keeps `..`
+        return Place(Path(folder), installed_agents.project(around))
     if place == "user":
         try:
             return Place(Path.home() / AGENTS, None)
@@ -137,7 +140,13 @@ def _place(place: str | None, folder: str | None) -> Place:
             raise SubwrightError("the user has no home folder", help="give `--dir`") from None
     here = Path.cwd()
     root = installed_agents.project(here)
-    if not (root / AGENTS).resolve().is_relative_to(root.resolve()):
+    try:
+        leads = (root / AGENTS).resolve()
+    except (OSError, RuntimeError):
+        raise SubwrightError(
+            f"`{root / AGENTS}` is a link in a circle", help="take it away, or give `--dir`"
+        ) from None
+    if not leads.is_relative_to(root.resolve()):
         raise SubwrightError(
             f"`{root / AGENTS}` leads out of the project",
             help="`--dir` names the folder it leads to",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from subwright.database import Database, VersionError, numbers
 from subwright.detect.gathering import Hint
 
-_BOUND = re.compile(r"(===?|~=|<=?|~|\^)(\d+(?:\.\d+)*)(\.\*)?")
+_BOUND = re.compile(r"(===?|~=|<=?|~|\^)(\d{1,9}(?:\.\d{1,9})*)(\.\*)?")
 # how much a hint counts, the most first; beside the application's own URL that of a tool says little of the driver
 _FOR_DATABASE = {"image": 0, "url": 0, "tool": 0, "ci": 1, "package": 2, "dev": 3}
 _FOR_DRIVER = {"url": 0, "tool": 1, "package": 2, "dev": 3}
@@ -175,8 +175,11 @@ def _drivers(hints: Sequence[Hint], database: Database) -> tuple[Choice, ...]:
 
 
 def excludes(requirement: str, minimum: str) -> bool:
-    """Whether a requirement, such as `>=1.4,<2.1`, lets in no version from a minimum on."""
-    wanted = numbers(minimum)
+    """Whether a requirement, such as `>=1.4,<2.1` or `^1.4 || ^2.0`, lets in no version from a minimum on."""
+    return all(_excludes(one, numbers(minimum)) for one in requirement.split("||"))
+
+
+def _excludes(requirement: str, wanted: tuple[int, ...]) -> bool:
     for operator, version, wildcard in _BOUND.findall(requirement):
         parts = [int(part) for part in version.split(".")]
         if wildcard:

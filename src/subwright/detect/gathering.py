@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,17 +41,19 @@ _PASSED_OVER = frozenset(
     }
 )
 _COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-_FOR_TESTS = re.compile(r"(?<![a-z])(?:test|dev|lint|doc)", re.IGNORECASE)
+_FOR_TESTS = re.compile(r"(?<![a-z])(?:test|lint|develop|(?:dev|docs?)(?![a-z]))", re.IGNORECASE)
 _FOR_TOOLS = re.compile(r"(?<!A)SYNC|ALEMBIC|MIGRAT")
 _ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:]\s*(.*)", re.ASCII)
 _TYPE = re.compile(r"(?:\w+_)?(?:DATABASE|DB)_(?:BACKEND|CONNECTION|DIALECT|ENGINE|TYPE)", re.ASCII)
 _INI_URL = re.compile(r"\s*(\w*sqlalchemy\.url)\s*[=:]\s*(.*)")
 _REQUIREMENT = re.compile(
     r"\s*([A-Za-z0-9][\w.-]*)\s*(?:\[([\w\s.,-]*)\])?\s*\(?\s*"
-    r"((?:(?:[<>=!~^]=?=?)\s*[\w.*+!-]+\s*,?\s*)*)",
+    r"((?:(?:[<>=!~^]=?=?)\s*[\w.*+!-]+\s*(?:,|\|\|)?\s*)*)",
     re.ASCII,
 )
-_LOCKED = re.compile(rf'^name = "({"|".join(known.NAMES)})"\nversion = "([\w.+!-]+)"', re.MULTILINE)
+_LOCKED = re.compile(
+    rf'^name = "((?i:{"|".join(known.NAMES)}))"\nversion = "([\w.+!-]+)"', re.MULTILINE
+)
 _VARIABLE = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)"
     r"(?:(?P<operator>:?[-+?])(?P<word>(?:[^{}]|\{[^{}]*\})*))?\})"
@@ -93,14 +96,12 @@ class Gathered:
     Attributes:
         hints: about its database.
         sqlalchemy: requirements of SQLAlchemy, each with its place; what a lock file resolved it to comes last.
-        looked: the files that were read.
         problems: files that could not be read, each with the reason.
     """
 
     root: Path
     hints: list[Hint] = field(default_factory=list)
     sqlalchemy: list[tuple[str, str]] = field(default_factory=list)
-    looked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def add(
@@ -176,10 +177,15 @@ Reader = Callable[[Gathered, str, str], None]
 def _text(found: Gathered, path: Path) -> tuple[str, str]:
     """The name of a file from the project's folder, and its text."""
     name = path.relative_to(found.root).as_posix()
-    found.looked.append(name)
     if path.stat().st_size > _LARGEST:
         raise UnreadableError("too large")
-    return name, path.read_bytes().decode("utf-8-sig", "replace").replace("\r\n", "\n")
+    return name, _decoded(path.read_bytes()).replace("\r\n", "\n")
+
+
+def _decoded(raw: bytes) -> str:
+    # what PowerShell writes with `>` is UTF-16
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in raw
+    return raw.decode("utf-16" if wide else "utf-8-sig", "replace")
 
 
 def _read(found: Gathered, path: Path, reader: Reader) -> None:
@@ -218,7 +224,11 @@ def _url(found: Gathered, path: str, line: int, key: str, value: str) -> None:
 
 
 def _unquoted(value: str) -> str:
-    return value.strip().strip("\"'")
+    """A value of an `.env` file without its quotes, and without a comment after it."""
+    value = value.strip()
+    if value.startswith(('"', "'")) and (end := value.find(value[0], 1)) > 0:
+        return value[1:end]
+    return re.split(r"\s#", value, maxsplit=1)[0].strip().strip("\"'")
 
 
 def _alembic(found: Gathered, name: str, text: str) -> None:
@@ -246,7 +256,8 @@ def _require(found: Gathered, path: str, line: int, kind: Kind, requirement: str
     shown = package + (f"[{extras}]" if extras else "") + version
     if package.lower() == "sqlalchemy" and kind == "package":
         found.sqlalchemy.append((f"{path}:{line}", version))
-    found.add(path, line, kind, f"`{shown[:80]}`", known.package(package, extras))
+    for meaning in known.package(package, extras):
+        found.add(path, line, kind, f"`{shown[:80]}`", meaning)
 
 
 def _pyproject(found: Gathered, name: str, text: str) -> None:
@@ -317,10 +328,10 @@ def _poetry(table: Mapping[str, Any]) -> Iterator[str]:
 def _lock(found: Gathered, name: str, text: str) -> None:
     for package in _LOCKED.finditer(text):
         line = text.count("\n", 0, package.start()) + 1
-        if package[1] == "sqlalchemy":
+        if package[1].lower() == "sqlalchemy":
             found.sqlalchemy.append((f"{name}:{line}", f"=={package[2]}"))
-        says = f"`{package[1]}` {package[2]}"
-        found.add(name, line, "dev", says, known.package(package[1]))
+        for meaning in known.package(package[1]):
+            found.add(name, line, "dev", f"`{package[1]}` {package[2]}", meaning)
 
 
 # --- services -------------------------------------------------------------------------------------
@@ -340,7 +351,7 @@ def _read_compose(found: Gathered, folder: Path, files: Iterable[str], names: li
     variables: dict[str, str] = {}
     if ".env" in names:
         try:
-            text = (folder / ".env").read_bytes()[:_LARGEST].decode("utf-8-sig", "replace")
+            text = _decoded((folder / ".env").read_bytes()[:_LARGEST])
         except OSError:
             text = ""
         for line in text.splitlines():
@@ -368,7 +379,7 @@ def _image(found: Gathered, path: str, node: yaml.Node, text: str, kind: Kind) -
             says = f"image `{name}{f':{tag}' if tag else ''}`"
         else:
             # a variable may hold what nobody is to see
-            says = f"image `{name}` {meaning.version}".rstrip()
+            says = f"image `{known.without_owner(name)}` {meaning.version}".rstrip()
         found.add(path, node.start_mark.line + 1, kind, says, meaning)
 
 
@@ -416,14 +427,20 @@ def _yaml(text: str) -> yaml.Node | None:
         raise UnreadableError("not YAML") from None
 
 
-def _items(
-    node: yaml.Node | None, seen: frozenset[int] = frozenset()
-) -> Iterator[tuple[str, yaml.Node]]:
-    """The entries of a mapping, those of merged ones last; nothing of other nodes."""
+def _items(node: yaml.Node | None, seen: set[int] | None = None) -> Iterator[tuple[str, yaml.Node]]:
+    """The entries of a mapping, those of merged ones last and once; nothing of other nodes.
+
+    Args:
+        node: the mapping.
+        seen: mappings whose entries were given.
+    """
     import yaml
 
+    seen = set() if seen is None else seen
     if not isinstance(node, yaml.MappingNode) or id(node) in seen:
         return
+    # aliases of aliases would be walked without end
+    seen.add(id(node))
     merged: list[yaml.Node] = []
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
@@ -434,9 +451,8 @@ def _items(
             merged += value.value
         else:
             merged.append(value)
-    # each once: aliases of aliases would be walked without end
-    for other in {id(other): other for other in merged}.values():
-        yield from _items(other, seen | {id(node)})
+    for other in merged:
+        yield from _items(other, seen)
 
 
 def _get(node: yaml.Node | None, name: str) -> yaml.Node | None:

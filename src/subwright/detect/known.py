@@ -111,6 +111,11 @@ _EXTRAS = {
 NAMES = ("sqlalchemy", *_PACKAGES)
 
 
+def without_owner(image: str) -> str:
+    """The part of an image's name that says which database it is."""
+    return image if image.lower() in _IMAGES else image.rpartition("/")[2]
+
+
 def image(text: str) -> tuple[str, str, Meaning] | None:
     """The name of an image without its registry, its tag, and what it says; None where it is no database."""
     found = _IMAGE.fullmatch(text.strip())
@@ -136,17 +141,16 @@ def url(text: str) -> tuple[str, Meaning] | None:
     return dialect + (f"+{driver}" if driver else ""), meaning
 
 
-def package(name: str, extras: str = "") -> Meaning | None:
-    """What it says of the database that a project requires a package, with extras."""
-    for extra in extras.split(","):
-        if found := _EXTRAS.get(_normal(extra)):
-            return found
-    return _PACKAGES.get(_normal(name))
+def package(name: str, extras: str = "") -> list[Meaning]:
+    """What it says of the database that a project requires a package, with extras: each may be of another driver."""
+    given = [found for extra in extras.split(",") if (found := _EXTRAS.get(_normal(extra)))]
+    own = _PACKAGES.get(_normal(name))
+    return list(dict.fromkeys(given)) or ([own] if own else [])
 
 
 def is_of_interest(name: str, extras: str = "") -> bool:
     """Whether a package says something of the database, or is SQLAlchemy."""
-    return _normal(name) == "sqlalchemy" or package(name, extras) is not None
+    return _normal(name) == "sqlalchemy" or package(name, extras) != []
 
 
 def _normal(name: str) -> str:

@@ -78,8 +78,10 @@ class Plan:
         changes = []
         for step in self.steps:
             if step.action in ("write", "update", "replace", "remove"):
-                if step.backup is not None and files.read(self.folder / step.backup) is None:
-                    changes.append(Change(step.backup, None, step.before))
+                if step.backup is not None:
+                    kept = files.read(self.folder / step.backup) == step.before
+                    if not kept:
+                        changes.append(Change(step.backup, None, step.before, like=step.file))
                 changes.append(Change(step.file, step.before, step.after))
         text = self.lock.text().encode() if self.lock.entries else None
         if self.changing and text != self.before:
@@ -106,13 +108,13 @@ def project(start: Path) -> Path:
     The `.claude` of the user's home is not a project's.
     """
     try:
-        home: Path | None = Path.home()
+        home: Path | None = Path.home().resolve()
     except RuntimeError:
         home = None
     for folder in (start, *start.parents):
         if (folder / ".git").exists():
             return folder
-        if (folder / ".claude").is_dir() and folder != home:
+        if (folder / ".claude").is_dir() and folder.resolve() != home:
             return folder
     return start
 

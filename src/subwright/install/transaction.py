@@ -34,11 +34,20 @@ class TransactionError(SubwrightError):
 
 @dataclass(frozen=True)
 class Change:
-    """One file of a change: what it holds before and after; None where it is not there."""
+    """One file of a change.
+
+    Attributes:
+        name: of the file.
+        before: what it holds; None where it is not there.
+        after: what it will hold; None where it will not be there.
+        like: the file whose mode a new one gets. One that keeps what another holds stands before that one: where it
+            cannot be written, the other stays.
+    """
 
     name: str
     before: bytes | None
     after: bytes | None
+    like: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ def carry_out(folder: Path, changes: Sequence[Change]) -> list[str]:
             old = f"{stem}.old" if change.before is not None else None
             for name, content in ((new, change.after), (old, change.before)):
                 if name is not None and content is not None:
-                    _stage(folder / name, content, like=folder / change.name)
+                    _stage(folder / name, content, like=folder / (change.like or change.name))
             steps.append(_Step(change.name, _sha(change.before), _sha(change.after), new, old))
         text = json.dumps({"version": 1, "steps": [asdict(step) for step in steps]}, indent=1)
         staged = folder / f".subwright-install-{mark}-{len(changes)}.new"
@@ -194,12 +203,17 @@ def carry_out(folder: Path, changes: Sequence[Change]) -> list[str]:
 
 def _finish(folder: Path, steps: Sequence[_Step]) -> list[str]:
     """Do what the journal says, or when that fails take back what was done of it."""
+    kept: list[str] = []
+    unsaved: set[str | None] = set()
     try:
-        kept = [
-            step.name
-            for step in steps
-            if not _move(folder, step.name, step.before, step.after, step.new)
-        ]
+        for step in steps:
+            if step.before in unsaved or not _move(
+                folder, step.name, step.before, step.after, step.new
+            ):
+                kept.append(step.name)
+                # what a backup was to hold must stay where it is
+                if step.before is None:
+                    unsaved.add(step.after)
         _sync(folder)
     except OSError as error:
         try:

@@ -21,6 +21,13 @@ class ProjectError(SubwrightError):
     """A file that an agent would write outside of its project."""
 
 
+def _inside(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ProjectError(f"`{name}` leads out of the project")
+    return path
+
+
 @dataclass
 class Project:
     """A folder with the files of an agent, and the way back from their lines to the agent's."""
@@ -36,9 +43,7 @@ class Project:
             ProjectError: its path leads out of the project, or cannot be written.
         """
         assert block.path is not None
-        path = PurePosixPath(block.path)
-        if path.is_absolute() or ".." in path.parts:
-            raise ProjectError(f"`{block.path}` leads out of the project")
+        path = _inside(block.path)
         blocks = self.parts.setdefault(str(path), [])
         blocks.append(block)
         text, self.lines[str(path)] = whole_file(blocks)
@@ -51,9 +56,14 @@ class Project:
             raise ProjectError(f"`{block.path}` cannot be written: {why.lower()}") from None
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Write files that are not the agent's own: the frame that its template declares."""
+        """Write files, such as the frame that a template declares.
+
+        Raises:
+            ProjectError: a path leads out of the project.
+            OSError: a file cannot be written.
+        """
         for name, text in files.items():
-            target = self.folder / name
+            target = self.folder / _inside(name)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
 

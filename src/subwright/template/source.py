@@ -222,7 +222,15 @@ class Template:
             return
         if values[variable.name] == variable.default:
             return
-        if not self.env.compile_expression(variable.when)(**values):
+        try:
+            applies = self.env.compile_expression(variable.when)(**values)
+        except Exception as error:  # whatever an expression of a user does
+            raise VariableError(
+                variable.name,
+                f"`when: {variable.when}` cannot be told: {error}",
+                help="it is a Jinja expression about the values of the template's variables",
+            ) from None
+        if not applies:
             raise VariableError(
                 variable.name,
                 f"`{variable.option} {values[variable.name]}` does not fit the other values",

@@ -150,7 +150,7 @@ def declared(name: str, entry: Mapping[str, Any], span: Span) -> Variable:
     for key in entry:
         if key not in known:
             raise SubwrightError(
-                f"unknown key `{key}` of variable `{name}`", help=did_you_mean(key, known)
+                f"unknown key `{key}` of variable `{name}`", help=did_you_mean(str(key), known)
             )
     kind = entry.get("type")
     if kind not in TYPES:
