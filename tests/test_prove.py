@@ -392,6 +392,14 @@ def test_wrong_use(run: Run, args: list[str], message: str) -> None:
     assert "secret" not in result.output
 
 
+def test_a_file_is_proved_on_no_other_database(run: Run, templates: Path) -> None:
+    rendered = ["render", "--templates", str(templates), "--database", "sqlite", "-o", "agent.md"]
+    assert CliRunner().invoke(main, rendered).exit_code == 0
+    result = run("agent.md", "--url", "mysql://nobody:secret@127.0.0.1:1/x")
+    assert result.exit_code == 2
+    assert "`--url` is of MySQL, not of SQLite" in result.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_interrupt_leaves_nothing(templates: Path, change: Change, number: str) -> None:

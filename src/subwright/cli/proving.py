@@ -303,10 +303,8 @@ def _fill(template: Template, given: dict[str, Value], request: Request) -> None
     database = find_database(str(given[chosen.name]), template.databases)
     if database is None:
         return  # `resolve` says so
-    # SQLAlchemy reaches MariaDB by the name of MySQL too
-    fitting = (database.name, "mysql") if database.name == "mariadb" else (database.name,)
-    if server is not None and server.name not in fitting:
-        raise SubwrightError(f"`--url` is of {server.title}, not of {database.title}")
+    if server is not None:
+        _refuse_another(server, database.name, database.title)
     if versions is None or versions.name in given or request.everything:
         return
     if request.url is not None:
@@ -315,6 +313,12 @@ def _fill(template: Template, given: dict[str, Value], request: Request) -> None
         import sqlite3
 
         given[versions.name] = sqlite3.sqlite_version
+
+
+def _refuse_another(server: Database, name: str, title: str) -> None:
+    # SQLAlchemy reaches MariaDB by the name of MySQL too
+    if server.name not in ((name, "mysql") if name == "mariadb" else (name,)):
+        raise SubwrightError(f"`--url` is of {server.title}, not of {title}")
 
 
 def _database_of(url: str, templates: Path | None) -> Database:
@@ -422,6 +426,8 @@ def _server(agent: Agent, request: Request) -> Iterator[Place]:
     """A server for an agent: the user's own, or one that is started."""
     stack = agent.rendered.variant.stack if agent.rendered else None
     if request.url is not None:
+        if stack is not None:
+            _refuse_another(_database_of(request.url, request.templates), stack.name, stack.title)
         url = _async_url(request.url, request.templates, stack.driver.name if stack else None)
         # "PostgreSQL 17.2 (Debian 17.2-1) on x86_64", "11.8.2-MariaDB-deb12"
         said = prove.server_version(url)
