@@ -220,7 +220,8 @@ def test_one_file_and_what_is_taken_away_for_it(run: Run, tmp_path: Path) -> Non
     path = tmp_path / "out" / "release-notes.md"
     path.with_name("old.md").write_bytes(path.read_bytes())
     result = render(run, "--all", "-o", "out", "--force")
-    assert result.stderr == f"{Path('out', path.name)} is as it was, 1 taken away\n"
+    old = Path("out", "old.md")
+    assert result.stderr == f"{Path('out', path.name)} is as it was, 1 taken away: {old}\n"
     assert os.listdir(path.parent) == [path.name]  # noqa: PTH208
 
 

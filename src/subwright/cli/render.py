@@ -262,7 +262,11 @@ class TemplateName(click.ParamType[str]):
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file would change.")
 @click.option("--diff", is_flag=True, help="Like --check, and show the differences.")
-@click.option("--force", is_flag=True, help="Overwrite files that have other content.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Overwrite files that have other content, and with --all take away what is left over.",
+)
 @templates_option
 @color_option
 @click.pass_context

@@ -146,7 +146,7 @@ def carry_out(
     else:
         said = [f"{len(changed)} written", f"{len(wanted) - len(changed)} as before"]
     if taken:
-        said.append(f"{taken} taken away")
+        said.append(f"{taken} taken away: {', '.join(map(str, superfluous))}")
     click.echo(", ".join(said), err=True)
 
 
