@@ -242,6 +242,14 @@ def test_agents_by_name_stand_beside_each_other(
     assert (root.folder, root.files) == (Path(), ("b.md",))
 
 
+@pytest.mark.parametrize("manifest", ['{"name": "p", "agents": "./in/a.md"}', "{}", "x"])
+def test_agents_beside_a_plugin_in_their_folder(make: Make, manifest: str) -> None:
+    names = ["agents/a.md", "agents/b.md", "agents/in/a.md"]
+    make({**dict.fromkeys(names, AGENT), "agents/.claude-plugin/plugin.json": manifest})
+    targets = find([Path(name) for name in names])
+    assert sorted(targets.files) == [str(Path(name)) for name in names]
+
+
 @pytest.mark.parametrize(
     "folder", ["plugins", ".", "../{here}", "{absolute}", "{absolute}/plugins"]
 )

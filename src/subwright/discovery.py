@@ -306,6 +306,7 @@ class _Around:
     def __init__(self, configured: Iterable[Path]) -> None:
         self._configured = frozenset(map(_absolute, configured))
         self._roots: dict[Path, tuple[Root, ...]] = {}
+        self._collections: dict[Path, Root] = {}
         self._around: dict[Path, Root | None] = {}
 
     def root(self, folder: Path) -> Root | None:
@@ -320,9 +321,9 @@ class _Around:
         for each in (whole, *whole.parents):
             if each.name == "agents" and (each == whole or each.is_relative_to(here)):
                 given = _as_given(folder, each)
-                if given not in self._roots:
-                    self._roots[given] = (_project(given),)
-                return self._roots[given][0]
+                if given not in self._collections:
+                    self._collections[given] = _project(given)
+                return self._collections[given]
         return None
 
     def _nearest(self, path: Path) -> Root | None:

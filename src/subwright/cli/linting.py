@@ -85,8 +85,8 @@ def _refuse_what_does_not_fit(request: Request) -> None:
         raise SubwrightError("a path is empty", help="without a path the project is linted")
     if request.templates is not None:
         template_folder(request.templates)
-    if request.output_file not in (None, STREAM):
-        _refuse_no_file(request.output_file or "")
+    if (name := _file(request)) is not None:
+        _refuse_no_file(name)
     if request.fix + request.diff + request.add_ignores > 1:
         raise SubwrightError("`--fix`, `--diff` and `--add-ignores` do not go together")
     if STREAM in request.paths and len(request.paths) > 1:
@@ -97,6 +97,11 @@ def _refuse_what_does_not_fit(request: Request) -> None:
         raise SubwrightError("`--client` reads files, and does not go with `-`")
     if request.stdin_filename is not None and request.paths != (STREAM,):
         raise SubwrightError("`--stdin-filename` goes with the path `-` alone")
+
+
+def _file(request: Request) -> str | None:
+    """The file that findings are written to; None where they go to stdout."""
+    return None if request.output_file == STREAM else request.output_file
 
 
 def _refuse_no_file(name: str) -> None:
@@ -152,11 +157,11 @@ def tell(request: Request, told: Printed) -> NoReturn:
 
 def print_told(request: Request, told: Printed, *, err: bool = False) -> None:
     """Print what a run found; with `err` on stderr."""
-    if request.output_file not in (None, STREAM):
+    if (name := _file(request)) is not None:
         from subwright import files
 
         plain = click.unstyle(told.text)
-        files.write(Path(request.output_file or ""), (plain + "\n" if plain else "").encode())
+        files.write(Path(name), (plain + "\n" if plain else "").encode())
     elif told.text:
         click.echo(told.text, err=err)
     if told.summary:
