@@ -275,6 +275,30 @@ def test_a_path_that_goes_back(make: Make) -> None:
     assert list(find([Path("link/../d.md")]).files) == ["link/../d.md"]
 
 
+def test_a_part_of_a_load_root_from_within(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = {"name": "p", "agents": ["./in/c.md"]}
+    make(
+        {
+            ".claude/agents/a.md": AGENT,
+            ".claude/agents/team/b.md": AGENT,
+            "plugin/.claude-plugin/plugin.json": json.dumps(manifest),
+            "plugin/in/c.md": AGENT,
+        }
+    )
+    here = Path.cwd()
+    monkeypatch.chdir(".claude/agents/team")
+    for path, names in (("b.md", ["b.md"]), (".", ["b.md"]), ("..", ["../a.md", "b.md"])):
+        targets = find([Path(path)])
+        assert sorted(targets.files) == [str(Path(name)) for name in names]
+        # the file and what is known of its neighbours go by the same name
+        [root] = targets.roots
+        assert root.files == (str(Path("../a.md")), "b.md")
+    assert list(defaults(Path.cwd()).files) == [str(Path("../a.md")), "b.md"]
+    monkeypatch.chdir(here / "plugin/in")
+    for path in ("c.md", "..", "."):
+        assert list(find([Path(path)]).files) == ["c.md"]
+
+
 def test_the_folder_of_settings(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     make(
         {

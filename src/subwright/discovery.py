@@ -238,7 +238,8 @@ def _folder(folder: Path, configured: Sequence[Path], around: _Around, targets: 
         return
     whole = around.root(folder)
     if whole is not None:
-        files = [file for file in whole.files if Path(file).is_relative_to(folder)]
+        part = _absolute(folder)
+        files = [file for file in whole.files if _absolute(Path(file)).is_relative_to(part)]
         if not files:
             raise _nothing(folder)
         targets.add(whole, files)
@@ -381,7 +382,9 @@ def _plugin(folder: Path, manifest: Mapping[str, Any]) -> Iterator[Root]:
         if isinstance(name, str):
             path = Path(os.path.normpath(folder / name))
             if _absolute(path).is_relative_to(_absolute(folder)):
-                files += _walk(path) if path.is_dir() else [str(path)] if path.is_file() else []
+                files += (
+                    _walk(path) if path.is_dir() else _shortest([path] if path.is_file() else [])
+                )
     if files:
         configured = manifest.get("mcpServers")
         own = frozenset(configured) if isinstance(configured, dict) else None
@@ -427,7 +430,13 @@ def _walk(folder: Path) -> Iterator[str]:
                     found.append(path)
         # of two ways to a folder the first counts
         stack += sorted(folders, reverse=True)
-    yield from sorted(found)
+    yield from _shortest(sorted(found))
+
+
+def _shortest(paths: Iterable[str | Path]) -> Iterator[str]:
+    """Paths from the working directory, in which `..` leads to nothing below it: as they are on a command line."""
+    for path in map(str, paths):
+        yield os.path.relpath(path) if path.startswith(os.pardir) else path
 
 
 def _suffix(name: str) -> str:
