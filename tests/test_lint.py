@@ -31,6 +31,8 @@ WARNED = "---\nname: warned\ndescription: Reviews code\ncolor: Blue\n---\nReview
 AGENTS = Path(".claude/agents")
 CONCISE = re.compile(r"[^:]+:\d+:\d+: (?:error|warning|info): .+ \[[a-z0-9-]+\]")
 
+needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+
 Run = Callable[..., Result]
 
 
@@ -332,7 +334,7 @@ def test_what_was_changed_before_a_failure_is_said(
 # Files that are none
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@needs_pipes
 def test_what_is_no_file(run: Run) -> None:
     write(good=GOOD)
     for name, target in (("loop.md", "loop.md"), ("gone.md", "nowhere.md")):
@@ -348,7 +350,7 @@ def test_what_is_no_file(run: Run) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "pipe", "/dev/stdout", "/dev/null"])
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@needs_pipes
 def test_a_report_goes_into_files_alone(run: Run, name: str) -> None:
     write(wrong=WRONG)
     os.mkfifo("pipe")
@@ -364,7 +366,7 @@ def test_a_report_to_stdout(run: Run) -> None:
     assert not Path("-").exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@needs_pipes
 def test_a_pipe_in_place_of_a_cache_is_not_waited_for(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -247,10 +247,11 @@ def _add_ignores(request: Request, targets: Targets, chosen: Settings) -> int:
     neighbours = {file for root in targets.roots for file in root.files} - targets.files.keys()
     for name, found in by_path.items():
         path = Path(name)
+        target = os.path.realpath(path)
         # of two names of one file the first counts
-        if name in neighbours or os.path.realpath(path) in real:
+        if name in neighbours or target in real:
             continue
-        real.add(os.path.realpath(path))
+        real.add(target)
         raw = path.read_bytes()
         root = targets.files.get(name)
         where = linter.place(name, root, chosen) if root else linter.template_place(name)

@@ -78,10 +78,8 @@ class Plan:
         changes = []
         for step in self.steps:
             if step.action in ("write", "update", "replace", "remove"):
-                if step.backup is not None:
-                    kept = files.read(self.folder / step.backup) == step.before
-                    if not kept:
-                        changes.append(Change(step.backup, None, step.before, like=step.file))
+                if step.backup and files.read(self.folder / step.backup) != step.before:
+                    changes.append(Change(step.backup, None, step.before, like=step.file))
                 changes.append(Change(step.file, step.before, step.after))
         text = self.lock.text().encode() if self.lock.entries else None
         if self.changing and text != self.before:
